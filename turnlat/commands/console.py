@@ -1,0 +1,65 @@
+"""What commands say on stderr, and what they know of the terminal they write to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+
+class ReaderGoneError(Exception):
+    """Whoever read stdout has left, as `| head` does: nothing is wrong."""
+
+
+def write(content: bytes) -> None:
+    """Write UTF-8 to stdout, in the encoding that stdout has.
+
+    Raises `ReaderGoneError` where nobody reads on.
+    """
+    if (sys.stdout.encoding or "utf-8").lower() not in ("utf-8", "utf8"):
+        content = content.decode().encode(sys.stdout.encoding, errors="backslashreplace")
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        # The interpreter flushes stdout once more at its end, which must not fail too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ReaderGoneError from error
+
+
+def say(message: str, *, hint: str | None = None) -> None:
+    """A sentence on stderr, with what to do about it on a line of its own."""
+    lines = [f"turnlat: {_visible(message)}", *([f"  hint: {_visible(hint)}"] if hint else [])]
+    sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _visible(text: str) -> str:
+    """Names and reasons may come from a log or the file system: nothing in them acts."""
+    if text.isprintable():
+        return text
+    from turnlat.writers.cells import visible  # noqa: PLC0415  # only odd texts need it
+
+    return visible(text)
+
+
+def width() -> int:
+    """The columns of the terminal, or `COLUMNS`, or 80."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def colour() -> bool:
+    """Whether stdout takes colour: a terminal, and nobody said NO_COLOR."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and _term() != "dumb"
+
+
+def unicode() -> bool:
+    """Whether stdout can show block characters."""
+    try:
+        "█…–".encode(sys.stdout.encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _term() -> str:
+    return os.environ.get("TERM", "")

@@ -1,0 +1,71 @@
+"""The engine of this process: reads source after source, block after block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from turnlat import readers, turns
+from turnlat.engines import Tables
+from turnlat.errors import InputError
+from turnlat.records import Records, Tally
+from turnlat.sources import BLOCK_BYTES, Source
+from turnlat.summaries import transcriptions, usage
+from turnlat.units import plural
+
+
+def tabulate(
+    sources: Iterable[Source], keep: tuple[str, ...] = (), block_bytes: int = BLOCK_BYTES
+) -> Tables:
+    """The tables of all lines of `sources`, which are one run.
+
+    Raises `InputError` where a source cannot be read, or none of them holds metrics.
+    """
+    sources = list(sources)
+    records = Records.concat(
+        (
+            readers.read_block(block, keep)
+            for source in sources
+            for block in source.blocks(block_bytes)
+        ),
+        keep,
+    )
+    if not records.count:
+        raise _no_metrics(sources, records.tally)
+    built = turns.build(records)
+    return Tables(
+        built.frame,
+        transcriptions.summarize(built.frames["stt"]),
+        usage.summarize(built.frames),
+        built.ledger,
+        records.tally.bad_lines,
+        dict(records.tally.shapes),
+        built.notes,
+    )
+
+
+_HOW_TO_LOG = (
+    "log them with metrics.log_metrics(ev.metrics) in production mode (python agent.py start), "
+    "or write ev.metrics.model_dump_json() to a file of its own"
+)
+
+
+def _no_metrics(sources: list[Source], tally: Tally) -> InputError:
+    """What the lines were instead, and what to do about it."""
+    name = sources[0].log if len(sources) == 1 else plural(len(sources), "source")
+    holds = "holds" if len(sources) == 1 else "hold"
+    if not tally.lines:
+        return InputError(f"{name} {holds} no lines at all", hint=_HOW_TO_LOG)
+    if tally.wrapped:
+        return InputError(
+            f"{name} {holds} {plural(tally.wrapped, 'metric')} in a table that the terminal "
+            "wrapped (dev or console mode of livekit-agents 1.3 and later): their values are cut "
+            "apart over several lines and cannot be read",
+            hint=_HOW_TO_LOG,
+        )
+    read = f"{plural(tally.lines, 'line')} read"
+    kinds = f"{tally.bad:,} malformed" if tally.bad else "all ordinary log lines"
+    first = f"; the first: line {tally.bad_lines[0].line}, {tally.bad_lines[0].reason}"
+    return InputError(
+        f"{name} {holds} no metrics ({read}, {kinds}{first if tally.bad else ''})",
+        hint=_HOW_TO_LOG,
+    )

@@ -1,0 +1,98 @@
+"""Every sentence that a reader must know before trusting a number, ending in what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TURN_NOTES: dict[str, str] = {
+    "eou-unknown": (
+        "the end of speech was not detected (both EOU delays 0), so the wait is unknown; "
+        "check the VAD's sensitivity"
+    ),
+    "eou-implausible": (
+        "the EOU delay is no delay (a Unix time, over 10 minutes, or negative), so the wait is "
+        "unknown; upgrade livekit-agents if it is older than 1.1.2"
+    ),
+    "eou-stale": (
+        "the EOU delay counts from speech before the previous turn (the VAD missed this one), so "
+        "the wait is unknown; check the VAD's sensitivity"
+    ),
+    "eou-repeated": "several EOU records carry this speech_id; the first one counts",
+    "clock-step": (
+        "the first audio is not after the end of speech: the clock was set back; what spans "
+        "clock times is unknown"
+    ),
+    "no-llm": (
+        "no LLM metrics (a custom llm_node, or a listener that missed them): the remainder holds "
+        "that part of the wait"
+    ),
+    "no-first-token": "an LLM call that gave no token (ttft −1); that call has no llm_ttft",
+    "no-first-byte": "a synthesis that gave no audio (ttfb −1); it does not count as speech",
+    "no-duration": (
+        "its TTS record has no duration, so the wait cannot be measured, only summed up "
+        "(total_latency); record whole metrics objects to have it"
+    ),
+    "continued": "the answer came under further speech_ids (tool reply or hand-off)",
+    "filler": "filler speech was heard before the answer; the wait ends there",
+    "held-back": (
+        "the answer was ready before the turn was decided and was held back until then; the "
+        "remainder holds that time"
+    ),
+    "neighbours-unknown": (
+        "several conversations share this file and nothing tells them apart, so rules that look "
+        "at neighbouring turns were not applied; log job_id or room"
+    ),
+    "ids-repeated": "speech_ids repeat across sessions; each session's are its own",
+}
+"""Notes of single turns, by the code that the `notes` column holds."""
+
+RUN_NOTES: dict[str, str] = {
+    "inferred": (
+        "the LLM and TTS records carry no speech_id: turns were put together by order and time; "
+        "record whole metrics objects to have them exact"
+    ),
+    "no-eou": (
+        "there is no EOU record, so nobody knows when users stopped; llm_ttft and tts_ttfb are "
+        "over all speeches"
+    ),
+    "unmeasured": (
+        "sessions without any TTS metrics: whether these users heard an answer is unknown"
+    ),
+    "unmeasured-only": "no turn has TTS metrics: the statistics are over the unmeasured turns",
+    "realtime-only": "the statistics are over the responses of a speech-to-speech model",
+    "realtime-apart": (
+        "responses of a speech-to-speech model are not in the statistics; --by outcome shows them"
+    ),
+    "unattributed": (
+        "LLM or TTS records without a speech_id beside others that have one (own LLM calls, or a "
+        "listener put on a component before the session started): in no turn"
+    ),
+    "not-finite": "lines with NaN or Infinity: such values count as not measured",
+    "wrapped": (
+        "lines of a table that the terminal wrapped: their metrics cannot be read; log JSON "
+        "(production mode, or turnlat's hook)"
+    ),
+    "percentile-open": (
+        "too few turns to bound this percentile on both sides; an open side shows as …"
+    ),
+    "p99-few": "a p99 needs 100 turns; the maximum is shown beside it",
+    "total-double": (
+        "--total counts transcription twice: eou_delay already contains transcription_delay"
+    ),
+    "saved-filtered": "a saved run was filtered: its ledger, usage and transcriptions are whole",
+}
+"""Notes of whole runs."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """A code, the sentence that explains it, and how many turns, records or lines it is about."""
+
+    code: str
+    count: int
+    text: str
+
+    @classmethod
+    def of(cls, code: str, count: int) -> Note:
+        """The note with the catalogue's sentence."""
+        return cls(code, count, (TURN_NOTES | RUN_NOTES)[code])

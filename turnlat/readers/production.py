@@ -1,0 +1,86 @@
+"""Production lines: what `metrics.log_metrics` writes through LiveKit's JSON formatter.
+
+The values are fields of the line from 1.1.6 on, and inside the message text before.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from turnlat.readers.fields import BadValueError, Decoded, JsonObject, typed, unix_seconds
+
+NAME = "production"
+ABOUT = "a log_metrics line of a worker in production mode (livekit-agents 0.11 and later)"
+EXAMPLE = (
+    '{"message": "LLM metrics", "level": "INFO", "name": "livekit.agents", "ttft": 0.42, '
+    '"prompt_tokens": 280, "completion_tokens": 10, "tokens_per_second": 12.25, '
+    '"job_id": "AJ_c0fc", "timestamp": "2026-11-22T07:20:34.520981+00:00"}'
+)
+
+_KINDS = {
+    "EOU": ("eou", "end_of_utterance_delay"),
+    "LLM": ("llm", "ttft"),
+    "TTS": ("tts", "ttfb"),
+    "STT": ("stt", "audio_duration"),
+    "RealtimeModel": ("realtime", "ttft"),
+    "VAD": ("other", "inference_count"),
+    "Interruption": ("other", "detection_delay"),
+    "Avatar": ("other", None),
+}
+"""The message's first word: the kind, and the field without which a line is somebody's own."""
+
+_MESSAGE = re.compile(r"(?:Pipeline )?(?P<kind>[A-Za-z]+) metrics(?:: (?P<values>.*))?", re.DOTALL)
+_VALUE = re.compile(r"(?P<name>\w+)=(?P<value>[^,\s]*)")
+
+_RENAMED = {
+    "llm": {
+        "input_tokens": "prompt_tokens",
+        "output_tokens": "completion_tokens",
+        "cached_input_tokens": "prompt_cached_tokens",
+    },
+    "realtime": {"cached_input_tokens": "cached_tokens"},
+}
+
+
+def decode(line: JsonObject) -> Decoded | None:
+    """The record of a `log_metrics` line; null where `line` is none."""
+    message = line.get("message")
+    if not isinstance(message, str) or not (found := _MESSAGE.fullmatch(message)):
+        return None
+    if (known := _KINDS.get(found["kind"])) is None:
+        return None
+    kind, required = known
+    fields = dict(line)
+    if found["values"] is not None:
+        fields |= _values(found["values"])
+    if required is not None and required not in fields:
+        return None
+    return Decoded(kind, typed(kind, _named(kind, fields)), plain=True)
+
+
+def _values(text: str) -> dict[str, Any]:
+    """`ttft=0.46, input_tokens=512` as a dict; ids stay text."""
+    return {
+        found["name"]: _number(found["name"], found["value"]) for found in _VALUE.finditer(text)
+    }
+
+
+def _number(name: str, value: str) -> float | str | None:
+    if name == "sequence_id":
+        return value
+    try:
+        number = float(value)
+    except ValueError as error:
+        raise BadValueError(f"{name}: {value[:40]!r} is no number") from error
+    return number if abs(number) != float("inf") and number == number else None  # noqa: PLR0124
+
+
+def _named(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """`fields` under the names of the metrics objects, with the time of the log line."""
+    renamed = _RENAMED.get(kind, {})
+    named = {renamed.get(name, name): value for name, value in fields.items()}
+    named["timestamp"] = unix_seconds(fields.get("timestamp"))
+    if "sequence_id" in fields:
+        named["speech_id"] = fields["sequence_id"]
+    return named

@@ -1,0 +1,276 @@
+"""What a reader makes of lines: the schema of each kind of record, the frames, the tally of lines.
+
+To add a kind of record: a `Record` subclass here, and a line in `KINDS`.
+All durations are seconds, all timestamps Unix seconds. Not measured is null.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+import polars as pl
+
+LATEST_TIMESTAMP = 7_258_118_400.0
+"""The year 2200: a later `timestamp` is no time."""
+
+
+class Record(msgspec.Struct, kw_only=True, gc=False):
+    """One metric that one component emitted, in LiveKit's own field names."""
+
+    timestamp: float | None = None
+    """When it was emitted: at the end of the stream that it measures."""
+    speech_id: str | None = None
+    request_id: str | None = None
+    model_name: str | None = None
+
+
+class Eou(Record):
+    """End of utterance: the agent decided that the user's turn was over."""
+
+    end_of_utterance_delay: float | None = None
+    """End of speech to that decision; contains the transcription delay."""
+    transcription_delay: float | None = None
+    """End of speech to the final transcript."""
+    on_user_turn_completed_delay: float | None = None
+    """Time in the agent's own callback, after the decision and before this record."""
+    last_speaking_time: float | None = None
+    """When the user stopped; only in LiveKit 1.2.0 to 1.3.0, whose versions it tells."""
+
+
+class Llm(Record):
+    """One LLM request."""
+
+    duration: float | None = None
+    """Request to the end of the stream."""
+    ttft: float | None = None
+    """Request to the first token."""
+    cancelled: bool | None = None
+    prompt_tokens: float | None = None
+    prompt_cached_tokens: float | None = None
+    completion_tokens: float | None = None
+    tokens_per_second: float | None = None
+
+
+class Tts(Record):
+    """One synthesis: a whole reply where the TTS streams, else one sentence."""
+
+    duration: float | None = None
+    """Text handed over to the end of the synthesis."""
+    ttfb: float | None = None
+    """Text handed over to the first audio."""
+    audio_duration: float | None = None
+    cancelled: bool | None = None
+    characters_count: float | None = None
+    acquire_time: float | None = None
+    """Time to get a connection; its presence tells LiveKit 1.5.2 and later."""
+
+
+class Stt(Record):
+    """One transcription request, or a usage tick of a streaming one."""
+
+    duration: float | None = None
+    """Round trip of the request; 0 when streamed."""
+    audio_duration: float | None = None
+    streamed: bool | None = None
+    acquire_time: float | None = None
+
+
+class Realtime(Record):
+    """One response of a speech-to-speech model."""
+
+    duration: float | None = None
+    ttft: float | None = None
+    """Response created to its first audio."""
+    cancelled: bool | None = None
+    input_tokens: float | None = None
+    cached_tokens: float | None = None
+    output_tokens: float | None = None
+
+
+class Other(Record):
+    """A metric that only counts: VAD, interruption, avatar, end-of-turn inference, decision."""
+
+    type: str | None = None
+
+
+KINDS: dict[str, type[Record]] = {
+    "eou": Eou,
+    "llm": Llm,
+    "tts": Tts,
+    "stt": Stt,
+    "realtime": Realtime,
+    "other": Other,
+}
+
+ORIGIN: dict[str, pl.DataType] = {
+    "source": pl.String(),
+    "line": pl.Int64(),
+    "log": pl.String(),
+    "job_id": pl.String(),
+    "room_id": pl.String(),
+    "room": pl.String(),
+    "hook_session": pl.String(),
+    "pid": pl.String(),
+    "agent_name": pl.String(),
+    "plain": pl.Boolean(),
+}
+"""Where a record came from: columns that every frame has beside its kind's fields.
+
+`source` and `line` place it, `log` is the set of rotated files that `source` belongs to, the next
+six tell sessions and agents apart, and `plain` says that its numbers are `log_metrics`' rounded
+ones and its timestamp is that of the log line.
+"""
+
+_TYPES: dict[type, pl.DataType] = {float: pl.Float64(), str: pl.String(), bool: pl.Boolean()}
+
+
+def schema(kind: str, keep: Iterable[str] = ()) -> dict[str, pl.DataType]:
+    """The columns of one kind's frame: origin, its fields, then the kept fields of log lines."""
+    hints = typing.get_type_hints(KINDS[kind])
+    fields = {name: _TYPES[_value_type(hint)] for name, hint in hints.items()}
+    return ORIGIN | fields | dict.fromkeys(map(kept_column, keep), pl.String())
+
+
+def _value_type(hint: types.UnionType) -> type:
+    members: tuple[type, ...] = typing.get_args(hint)
+    return next(member for member in members if member is not type(None))
+
+
+def kept_column(name: str) -> str:
+    """The frame column of a field that `--keep` takes over, out of the way of all others."""
+    return f"keep:{name}"
+
+
+class Origin(msgspec.Struct, kw_only=True, gc=False):
+    """One record's values for the columns of `ORIGIN`, and its kept fields."""
+
+    source: str
+    line: int
+    log: str
+    job_id: str | None = None
+    room_id: str | None = None
+    room: str | None = None
+    hook_session: str | None = None
+    pid: str | None = None
+    agent_name: str | None = None
+    plain: bool = False
+    kept: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that could not be read, and why."""
+
+    source: str
+    line: int
+    offset: int
+    """Byte offset of its first byte in the (uncompressed) file."""
+    reason: str
+
+
+@dataclass
+class Tally:
+    """Where every line ended up; the five counts add up to `lines`."""
+
+    metric: int = 0
+    other: int = 0
+    blank: int = 0
+    bad: int = 0
+    joined: int = 0
+    bad_lines: list[BadLine] = field(default_factory=list)
+    """The first ones, at most `MAX_BAD_LINES`; `bad` has the full count."""
+    wrapped: int = 0
+    """Of `other`: rows of a table that the terminal wrapped, with metrics nobody can read."""
+    not_finite: int = 0
+    """Of `metric`: lines with NaN or Infinity, which count as not measured."""
+    shapes: Counter[str] = field(default_factory=Counter)
+    """Lines of each recognised shape."""
+
+    MAX_BAD_LINES: typing.ClassVar[int] = 100
+
+    @property
+    def lines(self) -> int:
+        """All lines, a last one without a newline among them."""
+        return self.metric + self.other + self.blank + self.bad + self.joined
+
+    def reject(self, line: BadLine) -> None:
+        """Count a bad line, and keep it if it is among the first."""
+        self.bad += 1
+        if len(self.bad_lines) < self.MAX_BAD_LINES:
+            self.bad_lines.append(line)
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            metric=self.metric + other.metric,
+            other=self.other + other.other,
+            blank=self.blank + other.blank,
+            bad=self.bad + other.bad,
+            joined=self.joined + other.joined,
+            bad_lines=(self.bad_lines + other.bad_lines)[: self.MAX_BAD_LINES],
+            wrapped=self.wrapped + other.wrapped,
+            not_finite=self.not_finite + other.not_finite,
+            shapes=self.shapes + other.shapes,
+        )
+
+
+@dataclass(frozen=True)
+class Records:
+    """All records of some lines, one frame per kind, and the tally of those lines."""
+
+    frames: dict[str, pl.DataFrame]
+    tally: Tally
+    keep: tuple[str, ...] = ()
+    """The fields of the log lines that the user asked to keep."""
+
+    @property
+    def count(self) -> int:
+        """Records of all kinds."""
+        return sum(frame.height for frame in self.frames.values())
+
+    @classmethod
+    def concat(cls, parts: Iterable[Records], keep: tuple[str, ...] = ()) -> Records:
+        """All parts as one, in their order."""
+        parts = list(parts)
+        frames = {
+            kind: pl.concat(
+                [pl.DataFrame(schema=schema(kind, keep)), *(part.frames[kind] for part in parts)],
+            )
+            for kind in KINDS
+        }
+        return cls(frames, sum((part.tally for part in parts), Tally()), keep)
+
+
+class Collector:
+    """Gathers decoded records and turns them into frames, a column at a time."""
+
+    def __init__(self, keep: tuple[str, ...] = ()) -> None:
+        self.keep = keep
+        self.tally = Tally()
+        self._rows: dict[str, list[tuple[Record, Origin]]] = {kind: [] for kind in KINDS}
+
+    def add(self, kind: str, record: Record, origin: Origin) -> None:
+        """Take one record in."""
+        self._rows[kind].append((record, origin))
+
+    def records(self) -> Records:
+        """Everything taken in so far."""
+        frames = {kind: self._frame(kind, rows) for kind, rows in self._rows.items()}
+        return Records(frames, self.tally, self.keep)
+
+    def _frame(self, kind: str, rows: list[tuple[Record, Origin]]) -> pl.DataFrame:
+        columns = schema(kind, self.keep)
+        fields = KINDS[kind].__struct_fields__
+        data: dict[str, list[object]] = {
+            name: [getattr(origin, name) for _, origin in rows] for name in ORIGIN
+        }
+        data |= {name: [getattr(record, name) for record, _ in rows] for name in fields}
+        data |= {
+            kept_column(name): [origin.kept[i] for _, origin in rows]
+            for i, name in enumerate(self.keep)
+        }
+        return pl.DataFrame(data, schema=columns)

@@ -1,0 +1,67 @@
+"""Reports: what to show, before how. Titled tables of raw values, notes and frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+from turnlat.notes import Note
+from turnlat.run import Run
+
+Kind = Literal[
+    "text", "name", "place", "moment", "milliseconds", "interval", "seconds", "count", "ratio",
+    "share", "waterfall", "codes",
+]  # fmt: skip
+"""How a writer formats a column's raw values. Durations are seconds in every kind.
+
+A `name` is a text of turnlat's own, which is never shortened; a `text` may come from a log.
+"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its heading, how its values are formatted, and how soon it gives way."""
+
+    label: str
+    kind: Kind
+    priority: int = 0
+    """0 always shows; the highest number goes first where the page is narrow."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table of raw values."""
+
+    name: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[tuple[Any, ...]]
+    left_out: int = 0
+    """Rows that the overview does not show."""
+
+
+@dataclass(frozen=True)
+class Waterfall:
+    """The components of one wait on the clock, from the end of the user's speech on."""
+
+    parts: tuple[tuple[str, float, float], ...]
+    """Component, start and end, in seconds; a later part lies over an earlier one."""
+    scale: float
+    """The longest wait of the table."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a command has to show of one run."""
+
+    run: Run
+    headline: list[str]
+    tables: list[Table]
+    notes: list[Note]
+    rows: pl.DataFrame
+    """The one table of the contract that formats of rows (CSV, JSON lines) write."""
+    document: dict[str, Any]
+    """What JSON writes."""

@@ -1,0 +1,201 @@
+"""A run: all that one labelled input holds, as tables; can be saved and loaded."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from os import PathLike, fspath
+from pathlib import Path
+
+import orjson
+import polars as pl
+
+from turnlat import sources
+from turnlat.engines import Tables, local
+from turnlat.errors import InputError, UsageError
+from turnlat.metrics import DEFAULT_TOTAL, SUMMABLE
+from turnlat.notes import Note
+from turnlat.records import BadLine
+from turnlat.summaries import latency, transcriptions, usage
+from turnlat.turns import Ledger
+from turnlat.turns.latency import total
+from turnlat.turns.table import COLUMNS, RECORDED_AT
+
+SAVED_SUFFIX = ".parquet"
+SAVED_SCHEMA = "turnlat/run/1"
+_SAVED_KEY = "turnlat"
+_PARQUET_MAGIC = b"PAR1"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The turns of one labelled input, what was transcribed and used, and the ledger.
+
+    All durations are seconds, all times UTC; not measured is null.
+    """
+
+    label: str
+    frame: pl.DataFrame
+    """`turns` and when the first record of each was written (`recorded_at`)."""
+    transcriptions: pl.DataFrame
+    """One row per transcription request, or per session where records name none."""
+    usage: pl.DataFrame
+    """Tokens, characters and audio per component and model, and in total."""
+    ledger: Ledger
+    """Where every line, record and speech ended up."""
+    bad_lines: list[BadLine]
+    """The first lines that could not be read; `ledger.bad` has the full count."""
+    shapes: Mapping[str, int]
+    """Lines of each format that was recognised."""
+    notes: list[Note]
+    """What must be known before trusting the numbers."""
+    total_of: tuple[str, ...] = DEFAULT_TOTAL
+    """What `total_latency` adds up."""
+
+    @property
+    def turns(self) -> pl.DataFrame:
+        """One row per turn or speech: the columns of the contract, then the kept fields."""
+        return self.frame.drop(RECORDED_AT)
+
+    @property
+    def kept(self) -> list[str]:
+        """The fields of log lines that `--keep` took over."""
+        return [name for name in self.turns.columns if name not in COLUMNS]
+
+    @property
+    def latency(self) -> pl.DataFrame:
+        """Per metric: count, missing, min, mean, p50 … max, and the percentiles' intervals."""
+        return latency.summarize(latency.population(self.frame)[0])
+
+    def with_total(self, names: Sequence[str]) -> Run:
+        """The run with another sum in `total_latency`.
+
+        Raises `UsageError` where a name is no component.
+        """
+        for name in names:
+            if name not in SUMMABLE:
+                raise UsageError(
+                    f"--total: {name!r} is no component",
+                    hint=f"components are {', '.join(SUMMABLE)}",
+                )
+        frame = self.frame.with_columns(total_latency=total(tuple(names)))
+        doubled = "eou_delay" in names and "transcription_delay" in names
+        notes = [note for note in self.notes if note.code != "total-double"]
+        if doubled:
+            notes.append(Note.of("total-double", frame["total_latency"].count()))
+        return replace(self, frame=frame, notes=notes, total_of=tuple(names))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the run to a Parquet file: the turn table, the rest in its metadata."""
+        Path(path).write_bytes(self.to_parquet())
+
+    def to_parquet(self) -> bytes:
+        """What `save` writes."""
+        rest = {
+            "schema": SAVED_SCHEMA,
+            "label": self.label,
+            "total_of": self.total_of,
+            "ledger": self.ledger.flat(),
+            "bad_lines": [asdict(line) for line in self.bad_lines],
+            "shapes": dict(self.shapes),
+            "notes": [asdict(note) for note in self.notes],
+            "transcriptions": self.transcriptions.to_dicts(),
+            "usage": self.usage.to_dicts(),
+        }
+        buffer = io.BytesIO()
+        self.frame.write_parquet(buffer, metadata={_SAVED_KEY: orjson.dumps(rest).decode()})
+        return buffer.getvalue()
+
+
+def load(*inputs: str | PathLike[str], keep: Sequence[str] = (), label: str | None = None) -> Run:
+    """The run that `inputs` hold together: logs, folders, globs, `-`, or one saved run.
+
+    `label=path` names it. `keep` takes fields of the log lines over into the turn table.
+    Raises `InputError` where an input is missing, unreadable or holds no metrics, and
+    `UsageError` where a kept field would hide a column.
+    """
+    named = [_split_label(fspath(item)) for item in inputs]
+    label = label or next((name for name, _ in named if name), None)
+    paths = [path for _, path in named]
+    _check_kept(keep)
+    if not paths:
+        raise UsageError("nothing to read", hint="name a log, a folder or a saved run")
+    saved = [path for path in paths if is_saved(path)]
+    if saved and len(paths) > 1:
+        raise UsageError(
+            f"{saved[0]}: a saved run cannot be pooled with other inputs",
+            hint="analyze it alone, or analyze the logs that it was made from",
+        )
+    if saved:
+        return _load_saved(saved[0], label)
+    tables = local.tabulate(sources.find(paths), tuple(keep))
+    return _from_tables(label or _label(paths), tables)
+
+
+def is_saved(path: str) -> bool:
+    """Whether `path` is a Parquet file, whatever its name."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+    except OSError:
+        return False
+
+
+def _from_tables(label: str, tables: Tables) -> Run:
+    return Run(
+        label,
+        tables.turns,
+        tables.transcriptions,
+        tables.usage,
+        tables.ledger,
+        tables.bad_lines,
+        tables.shapes,
+        tables.notes,
+    )
+
+
+def _split_label(item: str) -> tuple[str | None, str]:
+    """`label=path`; a path that exists is never taken apart."""
+    label, separator, path = item.partition("=")
+    if not separator or not label or "/" in label or Path(item).exists():
+        return None, item
+    return label, path
+
+
+def _label(paths: Iterable[str]) -> str:
+    return ", ".join(paths)
+
+
+def _check_kept(keep: Iterable[str]) -> None:
+    for name in keep:
+        if name in COLUMNS or name == RECORDED_AT:
+            raise UsageError(
+                f"--keep {name}: the turn table already has a column {name}",
+                hint="leave it out; it can be used in --by as it is",
+            )
+
+
+def _load_saved(path: str, label: str | None) -> Run:
+    try:
+        frame = pl.read_parquet(path)
+        metadata = pl.read_parquet_metadata(path).get(_SAVED_KEY)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    rest = orjson.loads(metadata) if metadata else {}
+    if rest.get("schema") != SAVED_SCHEMA:
+        raise InputError(
+            f"{path}: a Parquet file, but no run that this version of turnlat saved",
+            hint=f"save one with: turnlat analyze agent.log -o run{SAVED_SUFFIX}",
+        )
+    return Run(
+        label or rest["label"],
+        frame,
+        pl.DataFrame(rest["transcriptions"], schema=transcriptions.SCHEMA),
+        pl.DataFrame(rest["usage"], schema=usage.SCHEMA),
+        Ledger.from_flat(rest["ledger"]),
+        [BadLine(**line) for line in rest["bad_lines"]],
+        rest["shapes"],
+        [Note(**note) for note in rest["notes"]],
+        tuple(rest["total_of"]),
+    )

@@ -1,0 +1,96 @@
+"""Records become turns: sessions, duplicates, sentinels, speeches, stitching, latency, ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from turnlat.notes import Note
+from turnlat.records import KINDS, Records
+from turnlat.turns import (
+    duplicates,
+    grouping,
+    latency,
+    sentinels,
+    sessions,
+    speeches,
+    stitching,
+    table,
+)
+from turnlat.turns.ledger import OUTCOMES, Ledger
+from turnlat.turns.sessions import Frames
+
+__all__ = ["Ledger", "Turns", "build"]
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The turn table, the records that it was made from, the ledger and the notes."""
+
+    frame: pl.DataFrame
+    """One row per turn or speech: the columns of `table.COLUMNS`, `recorded_at`, kept fields."""
+    frames: Frames
+    """The records without duplicates, with `session`."""
+    ledger: Ledger
+    notes: list[Note]
+
+
+def build(records: Records) -> Turns:
+    """All turns and speeches of `records`."""
+    unique, dropped = duplicates.drop(sessions.assign(records.frames))
+    frames = speeches.with_starts(grouping.infer(sentinels.clean(unique)))
+    stitched = stitching.outcomes(stitching.stitch(speeches.of(frames)))
+    attributed = _attribute(frames, stitched)
+    turns = stitched.filter(pl.col("taken_by").is_null())
+    spoken = latency.of_speaking(turns, attributed)
+    frame = table.assemble(spoken, stitched, attributed, records.keep)
+    ledger = _ledger(records, attributed, frame, dropped)
+    return Turns(frame, attributed, ledger, _run_notes(records, frame, ledger))
+
+
+def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:
+    """Give every record the turn that it belongs to; null for those without a speech."""
+    part = stitched.select("speech", "turn_speech", "fills")
+    return frames | {
+        kind: frames[kind].join(part, on="speech", how="left", maintain_order="left")
+        for kind in sessions.SPEAKING
+    }
+
+
+def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int) -> Ledger:
+    tally = records.tally
+    responses = frames["realtime"].filter(table.is_response()).height
+    loose = sum(frames[kind]["turn_speech"].null_count() for kind in sessions.SPEAKING)
+    speaking = sum(frames[kind].height for kind in sessions.SPEAKING)
+    unique = sum(frames[kind].height for kind in KINDS)
+    in_turns = speaking - loose + responses
+    counts = dict(frame["outcome"].value_counts().iter_rows())
+    return Ledger(
+        lines=tally.lines,
+        metric=tally.metric,
+        other=tally.other,
+        blank=tally.blank,
+        bad=tally.bad,
+        joined=tally.joined,
+        records=records.count,
+        in_turns=in_turns,
+        in_sessions=unique - in_turns - loose,
+        unattributed=loose,
+        duplicates=dropped,
+        outcomes={name: counts.get(name, 0) for name in OUTCOMES},
+    )
+
+
+def _run_notes(records: Records, frame: pl.DataFrame, ledger: Ledger) -> list[Note]:
+    """What a reader must know about the whole run, beside the notes of its turns."""
+    tally = records.tally
+    counts = {
+        "inferred": frame.filter(pl.col("grouping") == "inferred").height,
+        "no-eou": 0 if records.frames["eou"].height else frame.height,
+        "unmeasured": ledger.outcomes["unmeasured"],
+        "unattributed": ledger.unattributed,
+        "not-finite": tally.not_finite,
+        "wrapped": tally.wrapped,
+    }
+    return [Note.of(code, count) for code, count in counts.items() if count]

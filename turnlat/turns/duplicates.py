@@ -1,0 +1,45 @@
+"""Duplicates: one metric that was logged twice counts once (livekit/agents#2097, #3166)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from turnlat.records import KINDS
+from turnlat.turns.sessions import Frames
+
+PLAIN_WINDOW = 0.002
+"""Equal `log_metrics` lines of one session within this many seconds are one record."""
+
+
+def drop(frames: Frames) -> tuple[Frames, int]:
+    """The frames without duplicates, each in the order of time, and how many were dropped."""
+    unique = {kind: _drop(kind, frame) for kind, frame in frames.items()}
+    dropped = sum(frame.height - unique[kind].height for kind, frame in frames.items())
+    return unique, dropped
+
+
+def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
+    ordered = frame.sort("timestamp", "source", "line", nulls_last=True)
+    identified = ordered.filter(~pl.col("plain") & _has_id())
+    rest = ordered.filter(pl.col("plain") | ~_has_id())
+    return pl.concat(
+        [
+            identified.unique(
+                ["speech_id", "request_id", "timestamp"], keep="first", maintain_order=True
+            ),
+            rest.filter(~_repeats_line(kind)),
+        ]
+    ).sort("timestamp", "source", "line", nulls_last=True)
+
+
+def _has_id() -> pl.Expr:
+    return pl.col("timestamp").is_not_null() & (
+        pl.col("request_id").is_not_null() | pl.col("speech_id").is_not_null()
+    )
+
+
+def _repeats_line(kind: str) -> pl.Expr:
+    """Whether the same values stood in the same session within `PLAIN_WINDOW` before."""
+    values = [name for name in KINDS[kind].__struct_fields__ if name != "timestamp"]
+    since = pl.col("timestamp").diff().over("session", *values)
+    return (since <= PLAIN_WINDOW).fill_null(value=False)

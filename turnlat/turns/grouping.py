@@ -1,0 +1,264 @@
+"""Grouping: speeches for the records of sessions whose LLM and TTS records carry no speech id.
+
+Every plain `log_metrics` line of LiveKit 1.0 and later is such a record. An EOU opens a turn, and
+the records up to the next EOU are its answer, except for preemptive generation, whose LLM record
+can precede its EOU, and for speeches that the agent began by itself after the answer.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from turnlat.turns.sessions import Frames, speech_key
+
+PREEMPTIVE_LEAD = 2.0
+"""Preemptive generation starts at most this many seconds before its user stopped."""
+
+FRESH_START = 0.1
+"""An LLM call that starts this soon after an EOU answers it, whatever was generated before."""
+
+PLAYOUT_SLACK = 0.5
+"""Audio may end this much later than its durations say: a tool reply waits for the preamble."""
+
+_ORDER = {"eou": 0, "llm": 1, "tts": 2}
+
+
+def infer(frames: Frames) -> Frames:
+    """Fill `speech` in the sessions that have none, and mark it in `inferred`.
+
+    LLM and TTS records without a speech id in other sessions keep null: they are unattributed.
+    """
+    events = _events(frames)
+    speeches = _speeches(_early_answers(_answers(_preemptive(_segments(events)))))
+    return frames | {
+        kind: _fill(kind, frames[kind].with_row_index("row"), speeches) for kind in _ORDER
+    }
+
+
+def _fill(kind: str, frame: pl.DataFrame, speeches: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with the inferred speeches; an EOU without an id that opens none is its own."""
+    own = speeches.filter(pl.col("kind") == _ORDER[kind]).select("row", "inferred_speech")
+    lone = speech_key("session", pl.concat_str(pl.lit("eou "), "row")) if kind == "eou" else None
+    return (
+        frame.join(own, on="row", how="left", maintain_order="left")
+        .with_columns(
+            speech=pl.coalesce("inferred_speech", "speech", lone),
+            inferred=pl.col("inferred_speech").is_not_null(),
+        )
+        .drop("row", "inferred_speech")
+    )
+
+
+def _events(frames: Frames) -> pl.DataFrame:
+    """EOU, LLM and TTS records of the sessions to infer, each with its start, in order of time."""
+    spoken = pl.concat([frames[kind].select("session", "speech") for kind in ("llm", "tts")])
+    without_ids = (
+        spoken.group_by("session")
+        .agg(pl.col("speech").is_null().all().alias("all_null"))
+        .filter("all_null")
+        .select("session")
+    )
+    rows = pl.concat(
+        [_event_rows(kind, frames[kind].with_row_index("row")) for kind in _ORDER],
+        how="diagonal",
+    )
+    return (
+        rows.drop_nulls("timestamp")
+        .join(without_ids, on="session", how="semi")
+        .sort("session", "timestamp", "kind", "start")
+    )
+
+
+def _event_rows(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
+    common = frame.select(
+        "row",
+        "session",
+        "timestamp",
+        "speech",
+        start=_START[kind],
+        kind=pl.lit(_ORDER[kind], dtype=pl.Int8),
+    )
+    if kind == "eou":
+        stopped = pl.col("decided_at") - pl.col("end_of_utterance_delay").fill_null(0.0)
+        return common.with_columns(frame.select(stopped=stopped))
+    if kind == "tts":
+        heard = pl.col("timestamp") - (pl.col("duration") - pl.col("ttfb")).fill_null(0.0)
+        return common.with_columns(
+            frame.select("audible", heard=heard, audio=pl.col("audio_duration").fill_null(0.0))
+        )
+    timed = pl.coalesce("duration", _GENERATED).is_not_null()
+    return common.with_columns(frame.select(timed=timed))
+
+
+_GENERATED = pl.when((pl.col("tokens_per_second") > 0) & (pl.col("completion_tokens") > 0)).then(
+    pl.col("completion_tokens") / pl.col("tokens_per_second")
+)
+"""The duration of an LLM call whose record has none, as plain lines do."""
+
+_START = {
+    "eou": pl.col("timestamp"),
+    "llm": pl.col("timestamp") - pl.coalesce("duration", _GENERATED, "ttft", pl.lit(0.0)),
+    "tts": pl.col("timestamp") - pl.coalesce("duration", "ttfb", pl.lit(0.0)),
+}
+
+_IS_EOU = pl.col("kind") == _ORDER["eou"]
+_IS_LLM = pl.col("kind") == _ORDER["llm"]
+_IS_TTS = pl.col("kind") == _ORDER["tts"]
+_AUDIBLE = _IS_TTS & pl.col("audible")
+
+
+def _segments(events: pl.DataFrame) -> pl.DataFrame:
+    """Cut each session at its EOUs; segment 0 lies before the first one."""
+    cut = events.with_columns(segment=_IS_EOU.cum_sum().over("session"))
+    eous = cut.filter(_IS_EOU).select(
+        "session",
+        segment=pl.col("segment").cast(pl.Int64) - 1,
+        next_eou="timestamp",
+        next_stopped="stopped",
+    )
+    return cut.with_columns(pl.col("segment").cast(pl.Int64)).join(
+        eous, on=["session", "segment"], how="left", maintain_order="left"
+    )
+
+
+def _preemptive(events: pl.DataFrame) -> pl.DataFrame:
+    """Move LLM records that finished before their EOU into its segment; mark the others.
+
+    Adds `attempt`: an LLM record that was generated for the next EOU, and thrown away.
+    """
+    segment = ["session", "segment"]
+    marked = events.with_columns(
+        heard_from=pl.col("heard").filter(_AUDIBLE).min().over(segment),
+        last_tts=pl.col("timestamp").filter(_IS_TTS).max().over(segment),
+        first_llm=pl.col("timestamp").filter(_IS_LLM).min().over(segment),
+    ).with_columns(followed=(pl.col("last_tts") > pl.col("timestamp")).fill_null(value=False))
+    answers = _next_answers(marked)
+    candidates = marked.join(answers, on=segment, how="left", maintain_order="left").with_columns(
+        early=(
+            _IS_LLM & ~pl.col("followed") & pl.col("next_eou").is_not_null() & _outside_answer()
+        ).fill_null(value=False)
+    )
+    last_early = pl.col("timestamp").filter(pl.col("early")).max().over(segment)
+    chosen = pl.col("early") & (pl.col("timestamp") == last_early) & ~pl.col("next_has_own")
+    return candidates.with_columns(
+        segment=pl.col("segment") + chosen.fill_null(value=False).cast(pl.Int64),
+        attempt=pl.col("early") & ~chosen.fill_null(value=False),
+    )
+
+
+def _next_answers(events: pl.DataFrame) -> pl.DataFrame:
+    """Per segment, what the segment after it generated for itself.
+
+    `next_has_own`: an LLM call that was under way at its EOU, or began right there;
+    `next_speaks_only`: audio without any LLM call before it; `next_silent`: no audio at all.
+    """
+    opened = pl.col("timestamp").filter(_IS_EOU).min()
+    first_llm = pl.col("start").filter(_IS_LLM).min()
+    first_audio = pl.col("timestamp").filter(_AUDIBLE).min()
+    first_llm_end = pl.col("timestamp").filter(_IS_LLM).min()
+    return (
+        events.group_by("session", "segment")
+        .agg(
+            (first_llm <= opened + FRESH_START).fill_null(value=False).alias("next_has_own"),
+            (
+                first_audio.is_not_null() & ~(first_llm_end < first_audio).fill_null(value=False)
+            ).alias("next_speaks_only"),
+            first_audio.is_null().alias("next_silent"),
+        )
+        .with_columns(segment=pl.col("segment") - 1)
+    )
+
+
+def _outside_answer() -> pl.Expr:
+    """Whether an LLM call that no audio follows belongs to the next EOU rather than to this one.
+
+    After an answer was heard, it does, unless it may be that answer's own call: the first one, cut
+    short, whose record does not tell when it started. In a segment without audio it may be this
+    EOU's own silent call, so it has to start near the end of the next user's speech, and be
+    missing there.
+    """
+    silent = pl.col("heard_from").is_null()
+    own = ~pl.col("timed") & (pl.col("timestamp") == pl.col("first_llm")) & (pl.col("segment") > 0)
+    near_next = pl.col("start") >= pl.col("next_stopped") - PREEMPTIVE_LEAD
+    return (
+        pl.when(~silent)
+        .then((pl.col("start") > pl.col("heard_from")) & ~own)
+        .when(pl.col("segment") == 0)
+        .then(statement=True)
+        .otherwise(near_next & pl.col("next_speaks_only"))
+    )
+
+
+def _answers(events: pl.DataFrame) -> pl.DataFrame:
+    """Number the answers of each segment: a record that starts after all audio opens a new one.
+
+    0 is the answer to the segment's EOU; segment 0 has none, so it counts from 1.
+    """
+    segment = ["session", "segment"]
+    speaking = events.filter(~_IS_EOU & ~pl.col("attempt")).sort(
+        "session", "segment", "start", "kind"
+    )
+    audio = pl.when(_AUDIBLE).then("audio").otherwise(0.0)
+    played = audio.cum_sum()
+    late = pl.when(_AUDIBLE).then(pl.col("heard") - played + audio).cum_max().forward_fill()
+    llm_end = pl.when(_IS_LLM).then("timestamp").cum_max().forward_fill()
+    numbered = speaking.with_columns(
+        ended=(late + played).shift(1).over(segment),
+        generating=llm_end.over(segment),
+        after_llm=(pl.col("kind").shift(1) == _ORDER["llm"]).over(segment),
+    ).with_columns(
+        after_audio=(pl.col("start") > pl.col("ended") + PLAYOUT_SLACK).fill_null(value=False),
+        follows_llm=(pl.col("after_llm") | (pl.col("start") <= pl.col("generating"))).fill_null(
+            value=False
+        ),
+    )
+    opens = pl.col("after_audio") & (_IS_LLM | ~pl.col("follows_llm"))
+    first = (pl.col("segment") == 0).cast(pl.Int64)
+    return pl.concat(
+        [
+            events.filter(_IS_EOU | pl.col("attempt")).with_columns(
+                answer=pl.lit(0, dtype=pl.Int64)
+            ),
+            numbered.with_columns(
+                answer=opens.cum_sum().over(segment).cast(pl.Int64) + first
+            ).select(*events.columns, "answer"),
+        ]
+    )
+
+
+def _early_answers(events: pl.DataFrame) -> pl.DataFrame:
+    """Move a whole answer that was generated before its EOU, speech and all, into its segment.
+
+    Before 1.5.4 preemptive generation spoke too. It is the last answer before an EOU that has
+    none of its own, and its LLM call started near the end of that user's speech.
+    """
+    segment = ["session", "segment"]
+    early = (
+        (pl.col("answer") > 0)
+        & (pl.col("answer") == pl.col("answer").max().over(segment))
+        & pl.col("next_silent")
+        & ~pl.col("next_has_own")
+        & (
+            pl.col("start").filter(_IS_LLM).min().over(*segment, "answer")
+            >= pl.col("next_stopped") - PREEMPTIVE_LEAD
+        )
+    ).fill_null(value=False)
+    return events.with_columns(early_answer=early).with_columns(
+        segment=pl.col("segment") + pl.col("early_answer").cast(pl.Int64),
+        answer=pl.when("early_answer").then(0).otherwise("answer"),
+    )
+
+
+def _speeches(events: pl.DataFrame) -> pl.DataFrame:
+    """The speech of every event: its EOU's own where that has an id, else one made up."""
+    segment = ["session", "segment"]
+    eou_speech = pl.col("speech").filter(_IS_EOU).first().over(segment)
+    made_up = pl.concat_str(pl.lit("segment "), "segment", pl.lit("."), "answer")
+    attempt = pl.concat_str(pl.lit("attempt "), "row")
+    return events.with_columns(
+        inferred_speech=pl.when(pl.col("attempt"))
+        .then(speech_key("session", attempt))
+        .when((pl.col("answer") == 0) & eou_speech.is_not_null())
+        .then(eou_speech)
+        .otherwise(speech_key("session", made_up))
+    ).select("kind", "row", "inferred_speech")

@@ -1,0 +1,87 @@
+"""Sessions: which conversation each record belongs to, by the best key that it carries."""
+
+from __future__ import annotations
+
+import polars as pl
+
+Frames = dict[str, pl.DataFrame]
+"""One frame per kind of record."""
+
+SPEAKING = ("eou", "llm", "tts")
+"""The kinds whose records belong to a speech."""
+
+_KEYS = (
+    pl.col("job_id"),
+    pl.col("room_id"),
+    pl.col("room"),
+    pl.col("hook_session"),
+    pl.concat_str("log", pl.lit(":pid "), "pid"),
+    pl.col("log"),
+)
+"""What tells sessions apart, best first."""
+
+_SHARED_FROM = 4
+"""From this rank on a key only says where a line lies: a speech may lie in several places."""
+
+SOURCE_RANK = len(_KEYS) - 1
+"""The rank of a session that is only its source."""
+
+
+def assign(frames: Frames) -> Frames:
+    """Add `session`, `session_rank` (0 is the best key) and `speech` to every frame.
+
+    `speech` is unique over sessions, and null for records without a speech id.
+    """
+    keyed = {kind: _own_key(frame) for kind, frame in frames.items()}
+    best = _best_of_speech(keyed)
+    return {
+        kind: _with_speech(frame.join(best, on="speech_id", how="left", maintain_order="left"))
+        for kind, frame in keyed.items()
+    }
+
+
+def _own_key(frame: pl.DataFrame) -> pl.DataFrame:
+    rank = pl.lit(None, dtype=pl.Int32)
+    for number, key in reversed(list(enumerate(_KEYS))):
+        rank = pl.when(key.is_not_null()).then(pl.lit(number, dtype=pl.Int32)).otherwise(rank)
+    return frame.with_columns(session=pl.coalesce(*_KEYS), session_rank=rank)
+
+
+def _best_of_speech(keyed: Frames) -> pl.DataFrame:
+    """Per speech id, the best key of its records, and whether ids repeat across sessions."""
+    columns = ["speech_id", "session", "session_rank", "timestamp"]
+    all_records = pl.concat([keyed[kind].select(columns) for kind in SPEAKING])
+    return (
+        all_records.drop_nulls("speech_id")
+        .filter(pl.col("session_rank") == pl.col("session_rank").min().over("speech_id"))
+        .sort("timestamp", "session", nulls_last=True)
+        .group_by("speech_id")
+        .agg(
+            pl.col("session").first().alias("best_session"),
+            pl.col("session_rank").first().alias("best_rank"),
+            pl.col("session").n_unique().alias("sessions"),
+        )
+        .with_columns(ids_repeated=(pl.col("sessions") > 1) & (pl.col("best_rank") < _SHARED_FROM))
+        .drop("sessions")
+    )
+
+
+def _with_speech(frame: pl.DataFrame) -> pl.DataFrame:
+    """Records take their speech's session, but for ids that several sessions use."""
+    own = pl.col("best_session").is_null() | (
+        pl.col("ids_repeated") & (pl.col("session_rank") == pl.col("best_rank"))
+    )
+    return (
+        frame.with_columns(
+            session=pl.when(own).then("session").otherwise("best_session"),
+            session_rank=pl.when(own).then("session_rank").otherwise("best_rank"),
+            ids_repeated=pl.col("ids_repeated").fill_null(value=False),
+        )
+        .with_columns(speech=speech_key("session", pl.col("speech_id")))
+        .drop("best_session", "best_rank")
+    )
+
+
+def speech_key(session: str, speech: pl.Expr) -> pl.Expr:
+    """A key of a speech that no other session can have; null where `speech` is."""
+    return pl.concat_str(pl.col(session), pl.lit("\x1f"), speech)

@@ -1,0 +1,140 @@
+"""Speeches: one row per speech, reduced from its EOU, LLM and TTS records."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from turnlat.turns.sessions import SPEAKING, Frames
+
+SPEECH = ["session", "speech"]
+
+
+def of(frames: Frames) -> pl.DataFrame:
+    """All speeches, with what the rules about neighbours look at.
+
+    `start` and `end` bound its generation; `first_audio`, `last_tts_start` and `speaks` are about
+    audio that somebody heard; `eou_at`, `decided_at` and `stopped` are null without an EOU.
+    `steps_apart`: the session is of LiveKit 1.0 or 1.1.
+    """
+    records = pl.concat([_record_rows(frames[kind]) for kind in SPEAKING], how="diagonal")
+    return (
+        records.sort("timestamp", nulls_last=True)
+        .group_by(SPEECH, maintain_order=True)
+        .agg(
+            pl.col("speech_id").drop_nulls().first(),
+            pl.col("session_rank").min(),
+            pl.col("inferred").any(),
+            pl.col("ids_repeated").any(),
+        )
+        .join(_bounds(frames), on=SPEECH, how="left")
+        .join(_of_eou(frames["eou"]), on=SPEECH, how="left")
+        .join(_of_llm(frames["llm"]), on=SPEECH, how="left")
+        .join(_of_tts(frames["tts"]), on=SPEECH, how="left")
+        .with_columns(
+            pl.col("llm_calls", "tts_segments", "eous").fill_null(0),
+            pl.col("speaks", "llm_cancelled", "acquires").fill_null(value=False),
+        )
+        .join(_steps_apart(frames), on="session", how="left")
+        .with_columns(has_eou=pl.col("eous") > 0)
+    )
+
+
+def with_starts(frames: Frames) -> Frames:
+    """Add when each LLM and TTS record's work began, and what it gave first.
+
+    `started_at` and what follows from it are null without a duration; `first_start` falls back on
+    the time of the record, for ordering only.
+    """
+    start = pl.col("timestamp") - pl.col("duration")
+    return frames | {
+        kind: frames[kind]
+        .with_columns(started_at=start, first_at=start + pl.col(first))
+        .with_columns(
+            first_start=pl.coalesce("started_at", pl.col("timestamp") - pl.col(first), "timestamp")
+        )
+        for kind, first in (("llm", "ttft"), ("tts", "ttfb"))
+    }
+
+
+def _record_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    columns = [*SPEECH, "speech_id", "session_rank", "inferred", "ids_repeated", "timestamp"]
+    return frame.select(columns).drop_nulls("speech")
+
+
+def _bounds(frames: Frames) -> pl.DataFrame:
+    generation = pl.concat(
+        [frames[kind].select(*SPEECH, "first_start", "timestamp") for kind in ("llm", "tts")]
+    )
+    return (
+        generation.drop_nulls("speech")
+        .group_by(SPEECH)
+        .agg(pl.col("first_start").min().alias("start"), pl.col("timestamp").max().alias("end"))
+    )
+
+
+def _steps_apart(frames: Frames) -> pl.DataFrame:
+    """Sessions of LiveKit 1.0 and 1.1, where every step of a tool call has its own speech id.
+
+    Later versions write `last_speaking_time` (1.2.0 to 1.3.0) or a model name (from 1.2.12).
+    """
+    later = pl.col("model_name").is_not_null()
+    marks = [frames[kind].select("session", later=later) for kind in ("llm", "tts", "stt")]
+    eou_later = pl.col("last_speaking_time").is_not_null() | pl.col("plain")
+    return (
+        pl.concat([*marks, frames["eou"].select("session", later=eou_later)])
+        .group_by("session")
+        .agg(steps_apart=~pl.col("later").any())
+    )
+
+
+def _of_eou(eou: pl.DataFrame) -> pl.DataFrame:
+    stopped = pl.col("decided_at") - pl.col("end_of_utterance_delay")
+    return (
+        eou.sort("timestamp", "end_of_utterance_delay", nulls_last=True)
+        .with_columns(
+            stopped=stopped,
+            exact=~pl.col("plain") | pl.col("on_user_turn_completed_delay").is_not_null(),
+        )
+        .group_by(SPEECH, maintain_order=True)
+        .agg(
+            pl.col("timestamp").first().alias("eou_at"),
+            pl.col("decided_at", "stopped", "exact").first(),
+            pl.col("note").first().alias("eou_note"),
+            pl.col("end_of_utterance_delay").first().alias("eou_delay"),
+            pl.col("transcription_delay").first(),
+            pl.col("on_user_turn_completed_delay").first().alias("callback_delay"),
+            pl.len().alias("eous"),
+        )
+    )
+
+
+def _of_llm(llm: pl.DataFrame) -> pl.DataFrame:
+    return (
+        llm.drop_nulls("speech")
+        .sort("first_start", "timestamp", nulls_last=True)
+        .group_by(SPEECH, maintain_order=True)
+        .agg(
+            pl.len().alias("llm_calls"),
+            pl.col("first_start").first().alias("llm_start"),
+            pl.col("cancelled").last().fill_null(value=False).alias("llm_cancelled"),
+        )
+    )
+
+
+def _of_tts(tts: pl.DataFrame) -> pl.DataFrame:
+    audible = pl.col("audible")
+    heard = pl.coalesce("first_at", pl.when("audible").then("timestamp"))
+    return (
+        tts.drop_nulls("speech")
+        .group_by(SPEECH)
+        .agg(
+            pl.len().alias("tts_segments"),
+            audible.any().alias("speaks"),
+            heard.filter(audible).min().alias("first_audio"),
+            (heard.filter(audible).min() + pl.col("audio_duration").filter(audible).sum()).alias(
+                "audio_end"
+            ),
+            pl.col("first_start").filter(audible).max().alias("last_tts_start"),
+            (pl.col("acquire_time").is_not_null() & audible).any().alias("acquires"),
+        )
+    )

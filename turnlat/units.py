@@ -1,0 +1,47 @@
+"""How durations, counts and times read for people; frames and files keep seconds as floats."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+MISSING = "–"
+"""What a cell without a value shows."""
+
+
+def milliseconds(seconds: float | None) -> str:
+    """`1.5432` as `1,543`; null as a dash."""
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    text = f"{seconds * 1000:,.0f}"
+    return "0" if text == "-0" else text
+
+
+def seconds(value: float | None) -> str:
+    """`18.155` as `18.2 s`; null as a dash."""
+    return MISSING if value is None else f"{value:,.1f} s"
+
+
+def count(value: int | None) -> str:
+    """`12345` as `12,345`; null as a dash."""
+    return MISSING if value is None else f"{value:,}"
+
+
+def ratio(value: float | None) -> str:
+    """`0.3055` as `0.31`; null as a dash."""
+    return MISSING if value is None else f"{value:.2f}"
+
+
+def percent(share: float | None) -> str:
+    """`0.25` as `25%`; null as a dash."""
+    return MISSING if share is None else f"{share:.0%}"
+
+
+def moment(time: datetime | None) -> str:
+    """A UTC time to the second."""
+    return MISSING if time is None else f"{time:%Y-%m-%d %H:%M:%S}"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 turn`, `1,204 lines`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

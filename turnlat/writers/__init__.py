@@ -1,0 +1,65 @@
+"""Reports become bytes: the registry of outputs.
+
+To add an output: a module with a `write` function, and its line in `WRITERS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from turnlat.errors import UsageError
+from turnlat.report import Report
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a report is shown on."""
+
+    width: int = 80
+    colour: bool = False
+    unicode: bool = True
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output: the name for `--format`, the file suffix, and the module that writes it."""
+
+    name: str
+    suffix: str | None
+    module: str
+    about: str
+
+    def write(self, report: Report, page: Page) -> bytes:
+        """The report in this output's form."""
+        module = importlib.import_module(f"turnlat.writers.{self.module}")
+        return cast("Callable[[Report, Page], bytes]", module.write)(report, page)
+
+
+WRITERS = {
+    writer.name: writer
+    for writer in (
+        Output("table", None, "terminal", "tables for a terminal"),
+        Output("markdown", ".md", "markdown", "the same tables in Markdown"),
+        Output("json", ".json", "json", "one object, schema turnlat/analysis/1"),
+        Output("jsonl", ".jsonl", "jsonl", "one table, a JSON object per row"),
+        Output("csv", ".csv", "csv", "one table, durations in seconds"),
+        Output("parquet", ".parquet", "parquet", "the whole run, loads wherever a log can"),
+    )
+}
+
+STDOUT_FORMATS = [name for name in WRITERS if name != "parquet"]
+
+
+def for_file(path: str) -> Output:
+    """The output that a file's suffix asks for.
+
+    Raises `UsageError` where no output has it.
+    """
+    for writer in WRITERS.values():
+        if writer.suffix and path.endswith(writer.suffix):
+            return writer
+    known = ", ".join(writer.suffix for writer in WRITERS.values() if writer.suffix)
+    raise UsageError(f"-o {path}: no output has this suffix", hint=f"suffixes are {known}")

@@ -1,0 +1,14 @@
+"""JSON lines: the rows of one table."""
+
+from __future__ import annotations
+
+import orjson
+
+from turnlat.report import Report
+from turnlat.writers import Page
+
+
+def write(report: Report, page: Page) -> bytes:  # noqa: ARG001
+    """One object a line; durations in seconds, times UTC."""
+    options = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+    return b"".join(orjson.dumps(row, option=options) for row in report.rows.iter_rows(named=True))

@@ -1,0 +1,11 @@
+"""Parquet: the saved run, which loads wherever a log can."""
+
+from __future__ import annotations
+
+from turnlat.report import Report
+from turnlat.writers import Page
+
+
+def write(report: Report, page: Page) -> bytes:  # noqa: ARG001
+    """The turn table, with the rest of the run in the file's metadata."""
+    return report.run.to_parquet()
