@@ -24,13 +24,15 @@ def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     llm = _ordered(frames["llm"].filter(~pl.col("fills")))
     tts = _heard(_ordered(frames["tts"].filter("audible")), turns)
     own = _first(tts.filter(~pl.col("fills")), "tts", "ttfb")
-    anything = tts.group_by("turn_speech").agg(pl.col("heard_at").min())
+    anything = tts.group_by("turn_speech").agg(
+        pl.col("heard_at").min(), held_back=pl.col("held").first()
+    )
     return (
         turns.join(_first(llm, "llm", "ttft"), on="turn_speech", how="left")
         .join(own, on="turn_speech", how="left")
         .join(anything, on="turn_speech", how="left")
         .join(_spoken_call(llm, own), on="turn_speech", how="left")
-        .join(_longest_silence(tts, turns), on="turn_speech", how="left")
+        .join(_longest_silence(tts), on="turn_speech", how="left")
         .with_columns(_wait())
         .with_columns(_components())
         .with_columns(remainder=_remainder())
@@ -53,11 +55,11 @@ def _ordered(records: pl.DataFrame) -> pl.DataFrame:
 
 def _heard(tts: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
     """When each synthesis could be heard: preemptive audio is held back until the EOU."""
-    held = pl.when(~pl.col("fills")).then("eou_at")
-    return tts.join(
-        turns.select("turn_speech", "eou_at"), on="turn_speech", maintain_order="left"
-    ).with_columns(
-        heard_at=pl.when(pl.col("first_at").is_not_null()).then(pl.max_horizontal("first_at", held))
+    bounds = turns.select("turn_speech", "stopped", "eou_at")
+    held = ~pl.col("fills") & pl.col("first_at").is_between("stopped", "eou_at")
+    return tts.join(bounds, on="turn_speech", maintain_order="left").with_columns(
+        heard_at=pl.when(held).then("eou_at").otherwise("first_at"),
+        held=held.fill_null(value=False),
     )
 
 
@@ -85,7 +87,7 @@ def _spoken_call(llm: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _longest_silence(tts: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
+def _longest_silence(tts: pl.DataFrame) -> pl.DataFrame:
     """The longest time without agent audio from the end of the user's speech on.
 
     Audio plays one sentence after another: each starts at its first byte, or when all audio
@@ -96,8 +98,7 @@ def _longest_silence(tts: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
     played = length.cum_sum()
     ended = ((pl.col("heard_at") - played + length).cum_max() + played).shift(1)
     return (
-        tts.join(turns.select(turn, "stopped"), on=turn)
-        .sort(turn, "heard_at", "timestamp", nulls_last=True)
+        tts.sort(turn, "heard_at", "timestamp", nulls_last=True)
         .with_columns(silent_from=pl.coalesce(ended.over(turn), "stopped"))
         .with_columns(silence=pl.col("heard_at") - pl.col("silent_from"))
         .group_by(turn)

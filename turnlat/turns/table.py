@@ -202,8 +202,7 @@ def _notes() -> pl.Expr:
     flags = {
         "eou-repeated": pl.col("eous") > 1,
         "clock-step": pl.col("clock_step"),
-        "held-back": (pl.col("tts_first_at") < pl.col("eou_at"))
-        & pl.col("e2e_latency").is_not_null(),
+        "held-back": pl.col("held_back"),
         "no-llm": replied & pl.col("all_llm_calls").is_null(),
         "no-first-token": pl.col("no_first_token"),
         "no-first-byte": pl.col("no_first_byte"),
