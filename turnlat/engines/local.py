@@ -62,10 +62,14 @@ def _no_metrics(sources: list[Source], tally: Tally) -> InputError:
             "apart over several lines and cannot be read",
             hint=_HOW_TO_LOG,
         )
-    read = f"{plural(tally.lines, 'line')} read"
-    kinds = f"{tally.bad:,} malformed" if tally.bad else "all ordinary log lines"
-    first = f"; the first: line {tally.bad_lines[0].line}, {tally.bad_lines[0].reason}"
     return InputError(
-        f"{name} {holds} no metrics ({read}, {kinds}{first if tally.bad else ''})",
+        f"{name} {holds} no metrics ({plural(tally.lines, 'line')} read, {_instead(tally)})",
         hint=_HOW_TO_LOG,
     )
+
+
+def _instead(tally: Tally) -> str:
+    if not tally.bad:
+        return "all ordinary log lines"
+    first = tally.bad_lines[0]
+    return f"{tally.bad:,} malformed; the first: line {first.line}, {first.reason}"

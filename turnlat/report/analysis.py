@@ -243,7 +243,7 @@ def _ledger_table(ledger: pl.DataFrame) -> Table:
 
 
 def _headline(run: Run) -> list[str]:
-    """What was read, and the ledger, a line each."""
+    """What was read, where it went, and what became of it, a line each."""
     counts = run.ledger.flat()
     sessions = run.frame["session"].n_unique()
     user_turns = sum(counts[name] for name in USER_TURNS)
@@ -253,25 +253,27 @@ def _headline(run: Run) -> list[str]:
         plural(user_turns, "user turn"),
         *_span(run.frame),
     ]
-    ledger = [
-        _counts(counts, ("metric", "other", "blank", "bad", "joined")),
-        _counts(counts, ("in_turns", "in_sessions", "unattributed", "duplicates")),
-        _counts(counts, OUTCOMES),
+    lines = _counts(counts, ("metric", "other", "blank", "bad", "joined"))
+    records = _counts(counts, ("in_turns", "in_sessions", "unattributed", "duplicates"))
+    return [
+        f"{run.label}: {', '.join(read)}",
+        f"ledger: lines {lines}; records {records}",
+        f"turns: {_counts(counts, OUTCOMES)}",
     ]
-    return [f"{run.label}: {', '.join(read)}", f"ledger: {'; '.join(ledger)}"]
 
 
 def _counts(counts: dict[str, int], names: Iterable[str]) -> str:
     known = (f"{counts[name]:,} {name.replace('_', ' ')}" for name in names if counts[name])
-    return ", ".join(known) or "nothing"
+    return ", ".join(known) or "none"
 
 
 def _span(frame: pl.DataFrame) -> list[str]:
     first, last = frame[RECORDED_AT].min(), frame[RECORDED_AT].max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         return []
+    start = f"{first:%Y-%m-%d %H:%M}"
     end = f"{last:%H:%M}" if last.date() == first.date() else f"{last:%Y-%m-%d %H:%M}"
-    return [f"{first:%Y-%m-%d %H:%M}–{end} UTC"]
+    return [f"{start} UTC" if start.endswith(end) else f"{start}–{end} UTC"]
 
 
 def _turn_notes(turns: pl.DataFrame) -> list[Note]:

@@ -33,9 +33,9 @@ SUMMARY_KINDS: dict[str, dict[str, tuple[Kind, int]]] = {
         "word_count": ("count", 4),
     },
     "usage": {
-        "component": ("text", 0), "model": ("text", 0), "requests": ("count", 1),
-        "prompt_tokens": ("count", 0), "cached_tokens": ("count", 2),
-        "completion_tokens": ("count", 0), "characters": ("count", 0),
+        "component": ("text", 0), "model": ("text", 0), "requests": ("count", 5),
+        "prompt_tokens": ("count", 0), "cached_tokens": ("count", 4),
+        "completion_tokens": ("count", 0), "characters": ("count", 3),
         "tts_audio_duration": ("seconds", 0), "stt_audio_duration": ("seconds", 0),
     },
 }  # fmt: skip

@@ -32,7 +32,7 @@ _ASCII = str.maketrans({"–": "-", "…": "~", "−": "-", "→": ">"})
 """What a terminal without Unicode shows instead."""
 _GAP = 2
 _SHORTEST_BAR, _LONGEST_BAR = 12, 40
-_SHORTEST_TEXT = 14
+_ROOMY_TEXT, _SHORTEST_TEXT = 24, 8
 _BAR_KINDS = ("share", "waterfall")
 _SHARE_LABEL = 5
 
@@ -50,7 +50,11 @@ def write(report: Report, page: Page) -> bytes:
         emoji=False,
         legacy_windows=False,
     )
-    lines = [Text(visible(line)) for line in report.headline]
+    lines = [
+        Text(part)
+        for line in report.headline
+        for part in textwrap.wrap(visible(line), page.width, subsequent_indent="  ")
+    ]
     for table in report.tables:
         lines += [Text(), *_table(table, page)] if lines else _table(table, page)
     lines += _notes(report.notes, page.width)
@@ -119,13 +123,12 @@ def _lay(table: Table) -> list[_Laid]:
 
 
 def _fit(laid: list[_Laid], width: int) -> list[_Laid]:
-    """Narrow texts first, then drop columns, then give what is left to the bars."""
+    """Narrow long texts, drop columns that can be spared, give what is left to the bars."""
     kept = list(laid)
-    while _width(kept) > width:
-        if _shrink(kept, _width(kept) - width):
-            break
+    while (excess := _width(kept) - width) > 0 and not _shrink(kept, excess, _ROOMY_TEXT):
         optional = [column for column in kept if column.column.priority]
         if not optional:
+            _shrink(kept, excess, _SHORTEST_TEXT)
             break
         kept.remove(max(optional, key=lambda column: column.column.priority))
     for column in kept:
@@ -138,10 +141,10 @@ def _width(laid: list[_Laid]) -> int:
     return sum(column.width for column in laid) + _GAP * (len(laid) - 1)
 
 
-def _shrink(laid: list[_Laid], excess: int) -> bool:
+def _shrink(laid: list[_Laid], excess: int, floor: int) -> bool:
     """Take `excess` cells from texts, the longest first, if they can give as much."""
     texts = [column for column in laid if column.column.kind in ("text", "place", "codes")]
-    floors = [max(cell_len(column.column.label), _SHORTEST_TEXT) for column in texts]
+    floors = [max(cell_len(column.column.label), floor) for column in texts]
     spare = [max(0, text.width - floor) for text, floor in zip(texts, floors, strict=True)]
     if sum(spare) < excess:
         return False
