@@ -105,7 +105,7 @@ def test_any_order_and_any_blocks_give_the_same_turns(
     blocks = data.draw(st.integers(1, 5000))
     tables = local.tabulate(find([str(shuffled)]), block_bytes=blocks)
     place = ["source", "line", "session"] if log.name == "hook.jsonl" else ["source", "line"]
-    assert tables.turns.drop(place).equals(turnlat.load(log).frame.drop(place))
+    assert tables.frame.drop(place).equals(turnlat.load(log).frame.drop(place))
 
 
 PRODUCTION = "1.2.18/threejobs/production.jsonl"

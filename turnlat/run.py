@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -28,28 +28,11 @@ _SAVED_KEY = "turnlat"
 _PARQUET_MAGIC = b"PAR1"
 
 
-@dataclass(frozen=True)
-class Run:
-    """The turns of one labelled input, what was transcribed and used, and the ledger.
-
-    All durations are seconds, all times UTC; not measured is null.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Run(Tables):
+    """The turns of one labelled input, what was transcribed and used, and the ledger."""
 
     label: str
-    frame: pl.DataFrame
-    """`turns` and when the first record of each was written (`recorded_at`)."""
-    transcriptions: pl.DataFrame
-    """One row per transcription request, or per session where records name none."""
-    usage: pl.DataFrame
-    """Tokens, characters and audio per component and model, and in total."""
-    ledger: Ledger
-    """Where every line, record and speech ended up."""
-    bad_lines: list[BadLine]
-    """The first lines that could not be read; `ledger.bad` has the full count."""
-    shapes: Mapping[str, int]
-    """Lines of each format that was recognised."""
-    notes: list[Note]
-    """What must be known before trusting the numbers."""
     total_of: tuple[str, ...] = DEFAULT_TOTAL
     """What `total_latency` adds up."""
 
@@ -130,7 +113,7 @@ def load(*inputs: str | PathLike[str], keep: Sequence[str] = (), label: str | No
     if saved:
         return _load_saved(saved[0], label)
     tables = local.tabulate(sources.find(paths), tuple(keep))
-    return _from_tables(label or _label(paths), tables)
+    return Run(label=label or ", ".join(paths), **vars(tables))
 
 
 def is_saved(path: str) -> bool:
@@ -142,29 +125,12 @@ def is_saved(path: str) -> bool:
         return False
 
 
-def _from_tables(label: str, tables: Tables) -> Run:
-    return Run(
-        label,
-        tables.turns,
-        tables.transcriptions,
-        tables.usage,
-        tables.ledger,
-        tables.bad_lines,
-        tables.shapes,
-        tables.notes,
-    )
-
-
 def _split_label(item: str) -> tuple[str | None, str]:
     """`label=path`; a path that exists is never taken apart."""
     label, separator, path = item.partition("=")
     if not separator or not label or "/" in label or Path(item).exists():
         return None, item
     return label, path
-
-
-def _label(paths: Iterable[str]) -> str:
-    return ", ".join(paths)
 
 
 def _check_kept(keep: Iterable[str]) -> None:
@@ -189,13 +155,13 @@ def _load_saved(path: str, label: str | None) -> Run:
             hint=f"save one with: turnlat analyze agent.log -o run{SAVED_SUFFIX}",
         )
     return Run(
-        label or rest["label"],
-        frame,
-        pl.DataFrame(rest["transcriptions"], schema=transcriptions.SCHEMA),
-        pl.DataFrame(rest["usage"], schema=usage.SCHEMA),
-        Ledger.from_flat(rest["ledger"]),
-        [BadLine(**line) for line in rest["bad_lines"]],
-        rest["shapes"],
-        [Note(**note) for note in rest["notes"]],
-        tuple(rest["total_of"]),
+        label=label or rest["label"],
+        frame=frame,
+        transcriptions=pl.DataFrame(rest["transcriptions"], schema=transcriptions.SCHEMA),
+        usage=pl.DataFrame(rest["usage"], schema=usage.SCHEMA),
+        ledger=Ledger.from_flat(rest["ledger"]),
+        bad_lines=[BadLine(**line) for line in rest["bad_lines"]],
+        shapes=rest["shapes"],
+        notes=[Note(**note) for note in rest["notes"]],
+        total_of=tuple(rest["total_of"]),
     )

@@ -12,16 +12,24 @@ from turnlat.records import BadLine
 from turnlat.turns import Ledger
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tables:
-    """All that a run says, as an engine makes it from sources."""
+    """All that a run says, as an engine makes it from sources.
 
-    turns: pl.DataFrame
-    """The turn table, `recorded_at` and the kept fields."""
+    All durations are seconds, all times UTC; not measured is null.
+    """
+
+    frame: pl.DataFrame
+    """The turn table, and when the first record of each row was written (`recorded_at`)."""
     transcriptions: pl.DataFrame
+    """One row per transcription request, or per session where records name none."""
     usage: pl.DataFrame
+    """Tokens, characters and audio per component and model, and in total."""
     ledger: Ledger
+    """Where every line, record and speech ended up."""
     bad_lines: list[BadLine]
+    """The first lines that could not be read; `ledger.bad` has the full count."""
     shapes: Mapping[str, int]
-    """Lines of each format."""
+    """Lines of each format that was recognised."""
     notes: list[Note]
+    """What must be known before trusting the numbers."""

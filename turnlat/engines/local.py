@@ -33,13 +33,13 @@ def tabulate(
         raise _no_metrics(sources, records.tally)
     built = turns.build(records)
     return Tables(
-        built.frame,
-        transcriptions.summarize(built.frames["stt"]),
-        usage.summarize(built.frames),
-        built.ledger,
-        records.tally.bad_lines,
-        dict(records.tally.shapes),
-        built.notes,
+        frame=built.frame,
+        transcriptions=transcriptions.summarize(built.frames["stt"]),
+        usage=usage.summarize(built.frames),
+        ledger=built.ledger,
+        bad_lines=records.tally.bad_lines,
+        shapes=dict(records.tally.shapes),
+        notes=built.notes,
     )
 
 
