@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,13 +131,16 @@ def test_no_bytes_at_all_break_the_reader(content: bytes) -> None:
         (b"\xff\xfe garbage", "not UTF-8: invalid start byte at byte 0"),
         (b'{"type":"llm_metrics","label":"\xff"}', "not JSON: str is not valid UTF-8"),
         (b"\0\0\0\0", "NUL bytes"),
-        (b'{"type":"tts_metrics","ttfb":"slow"}', "ttfb: expected float | null, got str"),
-        (b'{"type":"llm_metrics","ttft":true}', "ttft: expected float | null, got bool"),
-        (b'{"type":"llm_metrics","speech_id":7}', "speech_id: expected str | null, got int"),
+        (b'{"type":"tts_metrics","ttfb":"slow"}', "ttfb: expected a number, got text"),
+        (b'{"type":"llm_metrics","ttft":true}', "ttft: expected a number, got true or false"),
+        (b'{"type":"llm_metrics","speech_id":7}', "speech_id: expected text, got a number"),
         (b'{"type":"eou_metrics","timestamp":1e300}', "timestamp: 1e+300 is no time"),
         (b'{"type":"eou_metrics","timestamp":"noon"}', "timestamp: 'noon' is no ISO-8601 time"),
         (b'{"type":"llm_metrics","ttft":1e999}', "not JSON: number is infinity"),
-        (b'{"message":"TTS metrics: ttfb=abc, audio_duration=1.0"}', "ttfb: 'abc' is no number"),
+        (
+            b'{"message":"TTS metrics: ttfb=abc, audio_duration=1.0"}',
+            "ttfb: expected a number, got text",
+        ),
     ],
 )
 def test_a_bad_line_is_named_with_its_reason(tmp_path: Path, line: bytes, reason: str) -> None:
@@ -152,6 +158,8 @@ def test_a_bad_line_is_named_with_its_reason(tmp_path: Path, line: bytes, reason
     [
         b"Info: on_underlying_io_bytes_received: Close frame received",
         b'INFO got {"a": 1}',
+        b'INFO {x} done {"a": 1}',
+        b'{"message": "LLM metrics: nothing to see"}',
         b"{}",
         b"[1, 2]",
         b'{"message": "LLM metrics"}',
@@ -181,6 +189,29 @@ def test_a_bom_crlf_and_blank_lines_do_no_harm(tmp_path: Path) -> None:
     log.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join([*lines, b"", b"   "]))
     run = turnlat.load(log)
     assert (run.ledger.metric, run.ledger.blank, run.ledger.bad) == (3, 2, 0)
+
+
+def test_a_cut_line_of_json_in_json_takes_no_time(tmp_path: Path) -> None:
+    line = b'{"message": "NaN ' + b'\\"a\\":' * 100_000  # quadratic: hours
+    assert load(tmp_path, [*TURN, line]).ledger.bad == 1
+
+
+def test_a_packed_log_is_read_whatever_its_name(tmp_path: Path) -> None:
+    content = (DATA / "1.8.9/main/hook.jsonl").read_bytes()
+    expected = turnlat.load(DATA / "1.8.9/main/hook.jsonl").turns.drop("session", "source")
+    for pack in (gzip.compress, bz2.compress, lzma.compress):
+        packed = tmp_path / "packed.log"
+        packed.write_bytes(pack(content))
+        assert turnlat.load(packed).turns.drop("session", "source").equals(expected)
+        packed.write_bytes(pack(content)[:-20])
+        with pytest.raises(turnlat.InputError, match="cannot be read"):
+            turnlat.load(packed)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b", "*/nothing*"])
+def test_a_name_that_no_file_can_have_is_an_input_error(name: str) -> None:
+    with pytest.raises(turnlat.InputError):
+        turnlat.load(name)
 
 
 def test_a_line_of_50_mb_is_a_line(tmp_path: Path) -> None:

@@ -26,47 +26,13 @@ HOOK = ROOT / "sample_logs/hook.jsonl"
 JOBS = ROOT / "sample_logs/three_jobs.jsonl"
 TURN = [eou("a", 0), llm("a", 0), tts("a", 0.7)]
 
-CONTRACT = [
-    "session",
-    "turn",
-    "speech_id",
-    "outcome",
-    "interrupted",
-    "grouping",
-    "user_stopped_at",
-    "first_audio_at",
-    "e2e_latency",
-    "total_latency",
-    "longest_silence",
-    "eou_delay",
-    "transcription_delay",
-    "endpointing_delay",
-    "callback_delay",
-    "llm_offset",
-    "llm_ttft",
-    "tool_gap",
-    "sentence_gap",
-    "tts_ttfb",
-    "remainder",
-    "llm_duration",
-    "tts_duration",
-    "llm_calls",
-    "tts_segments",
-    "prompt_tokens",
-    "cached_tokens",
-    "completion_tokens",
-    "characters",
-    "audio_duration",
-    "llm_model",
-    "tts_model",
-    "stt_model",
-    "job_id",
-    "room",
-    "agent_name",
-    "source",
-    "line",
-    "notes",
-]
+CONTRACT = """
+session turn speech_id outcome interrupted grouping user_stopped_at first_audio_at
+e2e_latency total_latency longest_silence eou_delay transcription_delay endpointing_delay
+callback_delay llm_offset llm_ttft tool_gap sentence_gap tts_ttfb remainder llm_duration
+tts_duration llm_calls tts_segments prompt_tokens cached_tokens completion_tokens characters
+audio_duration llm_model tts_model stt_model job_id room agent_name source line notes
+"""
 
 
 def equal(one: turnlat.Run, other: turnlat.Run) -> bool:
@@ -80,7 +46,7 @@ def equal(one: turnlat.Run, other: turnlat.Run) -> bool:
 @pytest.mark.parametrize("log", [HOOK, JOBS], ids=lambda path: path.stem)
 def test_the_turn_table_keeps_its_contract(log: Path) -> None:
     run = turnlat.load(log, keep=["level", "name"])
-    assert run.turns.columns == [*CONTRACT, "level", "name"]
+    assert run.turns.columns == [*CONTRACT.split(), "level", "name"]
     times = pl.Datetime("us", "UTC")
     assert run.turns.schema["user_stopped_at"] == run.turns.schema["first_audio_at"] == times
 
@@ -120,6 +86,23 @@ def test_a_saved_run_is_not_pooled_and_a_foreign_parquet_is_refused(tmp_path: Pa
         turnlat.load(tmp_path / "cut.parquet")
 
 
+@pytest.mark.parametrize("rest", ["{", "[]", '{"schema":"turnlat/run/1"}', '{"schema":"x/2"}'])
+def test_a_saved_run_whose_metadata_is_not_ours_is_refused(rest: str, tmp_path: Path) -> None:
+    foreign = tmp_path / "run.parquet"
+    turnlat.load(HOOK).frame.write_parquet(foreign, metadata={"turnlat": rest})
+    with pytest.raises(turnlat.InputError, match="no run that this version of turnlat saved"):
+        turnlat.load(foreign)
+
+
+def test_a_file_has_one_name_however_it_is_spelled(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "agent.log", TURN)
+    write_log(tmp_path / "agent.log.1", [eou("z", -9)])
+    around = f"{tmp_path}/../{tmp_path.name}/./agent.log"
+    assert turnlat.load(log, around).ledger.lines == 3
+    mixed = turnlat.load(around, f"{tmp_path}/./agent.log.1")
+    assert mixed.turns["session"].unique().to_list() == [str(log)]
+
+
 def test_several_logs_are_one_run(tmp_path: Path) -> None:
     both = turnlat.load(HOOK, JOBS)
     alone = [turnlat.load(HOOK), turnlat.load(JOBS)]
@@ -147,6 +130,13 @@ def test_kept_fields_are_columns_and_their_names_are_taken_whole(tmp_path: Path)
     assert run.turns.select(names).row(0) == ("7", '["x"]', "81", "gold", None)
     with pytest.raises(turnlat.UsageError, match="already has a column"):
         load(tmp_path, TURN, keep=["room"])
+    deep = json.loads("[" * 300 + "]" * 300)
+    nested = load(tmp_path, [record | {"deep": deep} for record in TURN], keep=["deep", "deep"])
+    assert nested.turns["deep"].to_list() == ["(nested too deeply)"]
+    run.save(tmp_path / "run.parquet")
+    assert turnlat.load(tmp_path / "run.parquet", keep=["plan"]).kept == names
+    with pytest.raises(turnlat.UsageError, match="was saved without this field"):
+        turnlat.load(tmp_path / "run.parquet", keep=["tenant"])
 
 
 def test_by_splits_the_statistics(turnlat: Callable) -> None:
@@ -232,12 +222,17 @@ def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.jsonl"
     os.mkfifo(pipe)
     command = [sys.executable, "-m", "turnlat", "analyze", pipe]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-        with pipe.open("w") as writer:  # opens once turnlat reads
-            writer.write("{}\n")
-            time.sleep(0.2)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 130
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    with process, pipe.open("w"):  # opens once turnlat reads
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+
+
+def test_a_pipe_is_read_from_its_first_byte_on() -> None:
+    command = f"{sys.executable} -m turnlat analyze <(cat {HOOK}) --table ledger --format json"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=True)
+    assert json.loads(done.stdout)["ledger"][0]["lines"] == 26
 
 
 def test_a_bug_is_70_with_its_traceback(tmp_path: Path) -> None:

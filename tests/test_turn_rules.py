@@ -59,6 +59,13 @@ def test_an_empty_answer_is_not_continued_by_a_reminder_20_s_later(tmp_path: Pat
     assert turns(run)[0]["notes"] == ["no-first-token"]
 
 
+def test_a_continuation_does_not_depend_on_a_stale_eou_after_it(tmp_path: Path) -> None:
+    records = [eou("a", 0), llm("a", 0), llm("b", 1), tts("b", 1.5), *answered("c", 9, delay=14)]
+    run = load(tmp_path, records)
+    assert outcomes(run) == ["replied", "replied"]
+    assert turns(run)[1]["notes"] == ["eou-stale"]
+
+
 def test_nothing_is_continued_after_the_next_user_turn_ended(tmp_path: Path) -> None:
     records = [eou("a", 0), llm("a", 0), *answered("b", 4), llm("c", 5.5), tts("c", 6.1)]
     assert outcomes(load(tmp_path, records)) == ["silent", "replied", "initiated"]
@@ -101,16 +108,17 @@ def test_a_tool_that_answers_with_say_is_the_answer(tmp_path: Path) -> None:
 
 
 def test_before_1_2_a_tool_reply_follows_the_words_before_the_call(tmp_path: Path) -> None:
-    old = {"metadata": None}
+    old, oldest = {"metadata": None}, {"metadata": None, "acquire_time": None}
     records = [
-        eou("a", 0), llm("a", 0, **old), tts("a", 0.6, audio=1.5, **old),
-        llm("b", 2.32, **old), tts("b", 3.0, **old),
-        llm("c", 8, **old), tts("c", 8.6, **old),
+        eou("a", 0), llm("a", 0, **old), tts("a", 0.6, audio=1.5, **oldest),
+        llm("b", 2.32, **old), tts("b", 3.0, **oldest),
+        llm("c", 8, **old), tts("c", 8.6, **oldest),
     ]  # fmt: skip
     run = load(tmp_path, records)
     assert outcomes(run) == ["replied", "initiated"]
     assert turns(run)[0]["longest_silence"] == pytest.approx(1.3)
-    later = load(tmp_path / "later", [*records, stt(1)])  # a model name: LiveKit 1.2.12 or later
+    model = {"metadata": {"model_name": "nova-3"}}  # LiveKit 1.2.12 or later
+    later = load(tmp_path / "later", [*records, stt(1, **model)])
     assert outcomes(later) == ["replied", "initiated", "initiated"]
 
 
@@ -140,6 +148,18 @@ def test_an_eou_that_counts_from_before_the_greeting_is_stale(tmp_path: Path) ->
     run = load(tmp_path, [tts("hello", 1.5), *first])
     assert outcomes(run) == ["initiated", "replied"]
     assert turns(run)[1]["notes"] == ["eou-stale"]
+
+
+def test_a_slow_transcript_is_not_stale_for_a_filler_or_an_attempt_before_it(
+    tmp_path: Path,
+) -> None:
+    slow = {"delay": 1.0, "transcription_delay": 0.995}
+    attempt = [llm("x", 8.3, length=0.3), tts("x", 8.6, acquire_time=None)]
+    run = load(tmp_path, [*answered("p", -9), *attempt, *answered("a", 9, **slow)])
+    assert sorted(outcomes(run)) == ["discarded", "replied", "replied"]
+    assert turns(run)[-1]["e2e_latency"] == pytest.approx(1.9)
+    filler = load(tmp_path, [*answered("p", -9), tts("s", 8.4), *answered("a", 9, **slow)])
+    assert turns(filler)[-1]["notes"] == ["filler"]
 
 
 @pytest.mark.parametrize(
@@ -229,6 +249,38 @@ def test_the_longest_silence_is_the_dead_air_after_let_me_check(tmp_path: Path) 
     assert turn["longest_silence"] == pytest.approx(5.8 - 1.7)
 
 
+def test_sentences_play_in_the_order_in_which_they_started(tmp_path: Path) -> None:
+    slow, quick = tts("a", 0.5, ttfb=0.5, length=0.6), tts("a", 0.6, ttfb=0.1, length=0.2)
+    [turn] = turns(load(tmp_path, [eou("a", 0), llm("a", 0), slow, quick]))
+    assert turn["e2e_latency"] == pytest.approx(1.5)
+    assert turn["remainder"] == 0
+
+
+def test_what_no_component_can_take_is_not_measured(tmp_path: Path) -> None:
+    odd = [eou("a", 0), llm("a", 0, prompt_tokens=10**15), tts("a", 0.7, ttfb=1e20)]
+    [turn] = turns(load(tmp_path, odd))
+    assert turn["outcome"] == "replied"
+    assert turn["tts_ttfb"] is turn["prompt_tokens"] is turn["e2e_latency"] is None
+    assert "implausible" in turn["notes"]
+    callback = {"on_user_turn_completed_delay": 1.79e9}
+    [turn] = turns(load(tmp_path, answered("a", 0, **callback)))
+    assert turn["e2e_latency"] is None
+    assert turn["notes"] == ["eou-implausible"]
+
+
+def test_a_silent_turn_whose_llm_was_cut_short_may_have_been_heard(tmp_path: Path) -> None:
+    run = load(tmp_path, [*answered("a", 0), eou("b", 9), llm("b", 9, cancelled=True)])
+    assert turns(run)[1]["notes"] == ["maybe-heard"]
+
+
+def test_an_answer_that_the_user_overtook_may_never_have_been_heard(tmp_path: Path) -> None:
+    records = [
+        eou("a", 3.0, on_user_turn_completed_delay=3.0), llm("a", 3.0), tts("a", 3.7),
+        *answered("b", 3.9),
+    ]  # fmt: skip
+    assert turns(load(tmp_path, records))[0]["notes"] == ["overtaken"]
+
+
 # Speeches without EOU
 
 
@@ -257,6 +309,22 @@ def test_a_log_without_eou_has_statistics_over_all_speeches(tmp_path: Path) -> N
     assert outcomes(run) == ["initiated", "initiated"]
     assert run.latency.filter(metric="tts_ttfb")["count"].item() == 2
     assert [note.code for note in run.notes] == ["no-eou"]
+
+
+def test_a_log_of_llm_metrics_alone_has_their_statistics(tmp_path: Path) -> None:
+    run = load(tmp_path, [llm("a", 0), llm("b", 9)])
+    assert run.latency.filter(metric="llm_ttft")["count"].item() == 2
+
+
+def test_a_realtime_session_with_eous_has_statistics_over_its_responses(tmp_path: Path) -> None:
+    response = {
+        "type": "realtime_model_metrics", "request_id": "r1", "timestamp": START + 1, "ttft": 0.5,
+        "input_tokens": 1e30, "output_tokens": 150,
+    }  # fmt: skip
+    run = load(tmp_path, [eou("a", 0), response])
+    assert outcomes(run) == ["unmeasured", "realtime"]
+    assert run.latency.filter(metric="llm_ttft")["count"].item() == 1
+    assert [note.code for note in run.notes] == ["unmeasured"]
 
 
 def test_own_llm_calls_are_unattributed(tmp_path: Path) -> None:
@@ -325,6 +393,25 @@ def test_a_record_that_was_logged_twice_counts_once(tmp_path: Path) -> None:
     assert run.ledger.duplicates == 4
     assert turns(run)[0]["llm_calls"] == 1
     assert run.usage.filter(component="stt")["stt_audio_duration"].item() == 5.05
+
+
+def test_the_same_eou_in_two_jobs_is_two(tmp_path: Path) -> None:
+    run = load(tmp_path, [eou("s", 0) | {"job_id": "A"}, eou("s", 0) | {"job_id": "B"}])
+    assert run.ledger.duplicates == 0
+    assert outcomes(run) == ["unmeasured", "unmeasured"]
+
+
+def test_ids_of_any_characters_stay_apart(tmp_path: Path) -> None:
+    one, two = eou("c", 0) | {"job_id": "a\x1fb"}, eou("b\x1fc", 1) | {"job_id": "a"}
+    run = load(tmp_path, [one, two, eou("segment 1.0", 2), llm(None, 3)])
+    assert run.ledger.in_turns == 4
+    assert run.turns.height == 3
+
+
+def test_vad_records_a_millisecond_apart_are_two(tmp_path: Path) -> None:
+    vad = {"type": "vad_metrics", "label": "x", "timestamp": START, "inference_count": 3}
+    run = load(tmp_path, [*answered("a", 0), vad, vad | {"timestamp": START + 0.001}, vad])
+    assert run.ledger.duplicates == 1
 
 
 def test_equal_plain_lines_within_2_ms_are_one(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ TURN_NOTES: dict[str, str] = {
         "unknown; upgrade livekit-agents if it is older than 1.1.2"
     ),
     "eou-stale": (
-        "the EOU delay counts from speech before the previous turn (the VAD missed this one), so "
-        "the wait is unknown; check the VAD's sensitivity"
+        "the EOU delay counts from earlier speech (the VAD missed this one), so the wait is "
+        "unknown; check the VAD's sensitivity"
     ),
     "eou-repeated": "several EOU records carry this speech_id; the first one counts",
     "clock-step": (
@@ -38,6 +38,16 @@ TURN_NOTES: dict[str, str] = {
         "the answer was ready before the turn was decided and was held back until then; the "
         "remainder holds that time"
     ),
+    "implausible": (
+        "a duration that no component can have (negative, or over a day): it counts as not measured"
+    ),
+    "maybe-heard": (
+        "the LLM call was cut short and no TTS record followed: with a streaming TTS the user may "
+        "have heard the beginning of the answer"
+    ),
+    "overtaken": (
+        "the user had spoken again before the answer could be heard: it may never have been"
+    ),
     "neighbours-unknown": (
         "several conversations share this file and nothing tells them apart, so rules that look "
         "at neighbouring turns were not applied; log job_id or room"
@@ -56,7 +66,7 @@ RUN_NOTES: dict[str, str] = {
         "over all speeches"
     ),
     "unmeasured": (
-        "sessions without any TTS metrics: whether these users heard an answer is unknown"
+        "sessions without TTS metrics in any speech: whether these users heard an answer is unknown"
     ),
     "unmeasured-only": "no turn has TTS metrics: the statistics are over the unmeasured turns",
     "realtime-only": "the statistics are over the responses of a speech-to-speech model",
@@ -64,8 +74,8 @@ RUN_NOTES: dict[str, str] = {
         "responses of a speech-to-speech model are not in the statistics; --by outcome shows them"
     ),
     "unattributed": (
-        "LLM or TTS records without a speech_id beside others that have one (own LLM calls, or a "
-        "listener put on a component before the session started): in no turn"
+        "LLM or TTS records without a speech_id that no rule gives to a turn: own LLM calls, or a "
+        "listener put on a component before the session started"
     ),
     "not-finite": "lines with NaN or Infinity: such values count as not measured",
     "wrapped": (

@@ -239,6 +239,7 @@ class Records:
         frames = {
             kind: pl.concat(
                 [pl.DataFrame(schema=schema(kind, keep)), *(part.frames[kind] for part in parts)],
+                rechunk=True,
             )
             for kind in KINDS
         }

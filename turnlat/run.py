@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
@@ -56,6 +57,8 @@ class Run(Tables):
 
         Raises `UsageError` where a name is no component.
         """
+        if not names:
+            raise UsageError("--total: nothing to add up", hint=f"name {', '.join(SUMMABLE)}")
         for name in names:
             if name not in SUMMABLE:
                 raise UsageError(
@@ -101,6 +104,7 @@ def load(*inputs: str | PathLike[str], keep: Sequence[str] = (), label: str | No
     named = [_split_label(fspath(item)) for item in inputs]
     label = label or next((name for name, _ in named if name), None)
     paths = [path for _, path in named]
+    keep = tuple(dict.fromkeys(keep))
     _check_kept(keep)
     if not paths:
         raise UsageError("nothing to read", hint="name a log, a folder or a saved run")
@@ -111,17 +115,19 @@ def load(*inputs: str | PathLike[str], keep: Sequence[str] = (), label: str | No
             hint="analyze it alone, or analyze the logs that it was made from",
         )
     if saved:
-        return _load_saved(saved[0], label)
-    tables = local.tabulate(sources.find(paths), tuple(keep))
+        return _load_saved(saved[0], label, keep)
+    tables = local.tabulate(sources.find(paths), keep)
     return Run(label=label or ", ".join(paths), **vars(tables))
 
 
 def is_saved(path: str) -> bool:
-    """Whether `path` is a Parquet file, whatever its name."""
+    """Whether `path` is a Parquet file, whatever its name. A pipe is not: it reads only once."""
     try:
+        if not Path(path).is_file():
+            return False
         with Path(path).open("rb") as file:
             return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -142,18 +148,31 @@ def _check_kept(keep: Iterable[str]) -> None:
             )
 
 
-def _load_saved(path: str, label: str | None) -> Run:
+def _load_saved(path: str, label: str | None, keep: Sequence[str]) -> Run:
     try:
         frame = pl.read_parquet(path)
         metadata = pl.read_parquet_metadata(path).get(_SAVED_KEY)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    rest = orjson.loads(metadata) if metadata else {}
-    if rest.get("schema") != SAVED_SCHEMA:
+    try:
+        run = _restored(frame, orjson.loads(metadata or "{}"), label)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: a Parquet file, but no run that this version of turnlat saved",
             hint=f"save one with: turnlat analyze agent.log -o run{SAVED_SUFFIX}",
+        ) from error
+    if missing := [name for name in keep if name not in run.kept]:
+        raise UsageError(
+            f"--keep {missing[0]}: {path} was saved without this field",
+            hint="a saved run has only the fields that were kept when it was saved",
         )
+    return run
+
+
+def _restored(frame: pl.DataFrame, rest: dict[str, Any], label: str | None) -> Run:
+    """The run of a saved turn table and the rest of its file's metadata."""
+    if rest["schema"] != SAVED_SCHEMA or not {*COLUMNS, RECORDED_AT} <= set(frame.columns):
+        raise ValueError(rest["schema"])
     return Run(
         label=label or rest["label"],
         frame=frame,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
 import glob
+import gzip
+import lzma
+import os
 import re
 import sys
+import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from turnlat.blocks import Block
 from turnlat.errors import InputError
@@ -21,12 +27,20 @@ STDIN = "-"
 
 _ROTATION = re.compile(
     r"(?P<log>.+?)[.-](?P<part>\d{1,4}|\d{4}-?\d\d-?\d\d(?:[T_-]?[\d:-]+)?)"
-    r"(?P<compressed>\.(?:gz|zst|bz2|xz))?"
+    r"(?P<compressed>\.(?:gz|bz2|xz))?"
 )
 """`agent.log.1`, `agent.log.2.gz`, `agent.log-20261122`, `agent.log.2026-11-22`."""
 
+_ARCHIVES: dict[bytes, Callable[[BinaryIO], AbstractContextManager[Any]]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+"""How packed files begin, whatever their names."""
+_LONGEST_MAGIC = max(map(len, _ARCHIVES))
+
 _LOG_SUFFIXES = {".jsonl", ".ndjson", ".json", ".log", ".txt", ".out", ".err"}
-_COMPRESSED_SUFFIXES = {".gz", ".zst", ".bz2", ".xz"}
+_COMPRESSED_SUFFIXES = {".gz", ".bz2", ".xz"}
 
 
 @dataclass(frozen=True)
@@ -42,18 +56,18 @@ class Source:
         Raises `InputError` where a file cannot be read.
         """
         for name in self.files:
-            with _open(name) as stream:
-                yield from self._file_blocks(name, stream, block_bytes)
+            yield from self._file_blocks(name, block_bytes)
 
-    def _file_blocks(self, name: str, stream: BinaryIO, block_bytes: int) -> Iterator[Block]:
+    def _file_blocks(self, name: str, block_bytes: int) -> Iterator[Block]:
         line, offset = 1, 0
         try:
-            while data := stream.read(block_bytes):
-                data += stream.readline()
-                yield Block(name, self.log, line, offset, data)
-                line += data.count(b"\n")
-                offset += len(data)
-        except OSError as error:
+            with _open(name) as stream:
+                while data := stream.read(block_bytes):
+                    data += stream.readline()
+                    yield Block(name, self.log, line, offset, data)
+                    line += data.count(b"\n")
+                    offset += len(data)
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise _unreadable(name, error) from error
 
 
@@ -62,24 +76,38 @@ def find(inputs: Iterable[str]) -> list[Source]:
 
     Raises `InputError` where one of them names nothing.
     """
-    names = list(dict.fromkeys(name for item in inputs for name in _expand(item)))
+    files: dict[str, str] = {}
+    for item in inputs:
+        for name in _expand(item):
+            files.setdefault(_identity(name), os.path.normpath(name))
     sets: dict[str, list[str]] = defaultdict(list)
-    for name in names:
+    for name in files.values():
         sets[_log_of(name)].append(name)
     return [Source(log, tuple(sorted(files, key=_age))) for log, files in sets.items()]
 
 
+def _identity(name: str) -> str:
+    """What is the same for two spellings of one file."""
+    return name if name == STDIN else os.path.realpath(name)
+
+
 def _expand(item: str) -> list[str]:
-    if item == STDIN:
-        return [item]
+    try:
+        return [STDIN] if item == STDIN else _matches(item)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{item[:200]}: cannot be read: {str(reason).lower()}") from error
+
+
+def _matches(item: str) -> list[str]:
     path = Path(item)
     if path.is_dir():
         return _folder(path)
     if path.exists():
         return [item]
     found = sorted(glob.glob(item, recursive=True)) if glob.has_magic(item) else []  # noqa: PTH207
-    if found:
-        return [name for name in found if Path(name).is_file()]
+    if files := [name for name in found if Path(name).is_file()]:
+        return files
     raise InputError(f"{item}: no such file or folder", hint=_similar(path))
 
 
@@ -130,15 +158,22 @@ def _age(name: str) -> tuple[int, int, str]:
     return (1, -int(part), name) if len(part) <= len("9999") else (0, 0, part)
 
 
-def _open(name: str) -> BinaryIO:
+@contextmanager
+def _open(name: str) -> Iterator[BinaryIO]:
+    """The bytes of a file, unpacked where its first ones say that it is packed."""
     if name == STDIN:
-        return sys.stdin.buffer
-    try:
-        return Path(name).open("rb")
-    except OSError as error:
-        raise _unreadable(name, error) from error
+        yield sys.stdin.buffer
+        return
+    with Path(name).open("rb") as file:
+        start = file.peek(_LONGEST_MAGIC)
+        unpack = next((f for magic, f in _ARCHIVES.items() if start.startswith(magic)), None)
+        if unpack is None:
+            yield file
+        else:
+            with unpack(file) as unpacked:
+                yield unpacked
 
 
-def _unreadable(name: str, error: OSError) -> InputError:
-    reason = (error.strerror or str(error)).lower()
+def _unreadable(name: str, error: Exception) -> InputError:
+    reason = (getattr(error, "strerror", None) or str(error)).lower()
     return InputError(f"{name}: cannot be read: {reason}")

@@ -95,6 +95,7 @@ def analyze(
     from turnlat import writers  # noqa: PLC0415
     from turnlat.report import analysis  # noqa: PLC0415
 
+    console.heed_ctrl_c()
     outputs = {path: writers.for_file(path) for path in output or []}
     run = runs.load(*logs, keep=keep or [])
     if total is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 
 
@@ -25,6 +26,12 @@ def write(content: bytes) -> None:
         # The interpreter flushes stdout once more at its end, which must not fail too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise ReaderGoneError from error
+
+
+def heed_ctrl_c() -> None:
+    """Let Ctrl-C end a read that waits: polars' handler makes the system resume it."""
+    if hasattr(signal, "siginterrupt"):  # Windows has none
+        signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003
 
 
 def say(message: str, *, hint: str | None = None) -> None:

@@ -38,11 +38,17 @@ FORMATS = tuple(
 """In the order in which they are tried."""
 
 _BOM = b"\xef\xbb\xbf"
-_STRING_OR_NOT_FINITE = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
+_STRING_OR_NOT_FINITE = re.compile(
+    rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|-?\b(?:NaN|Infinity)\b', re.DOTALL
+)
 _WRAPPED_METRIC = re.compile(
     rb"\s+(?:\d\d:\d\d:\d\d\.\d{3} +)?(?:INFO|DEBUG)\b.{0,12}? \S+ +[A-Za-z]+ metrics\b"
 )
 """A row of the table that `dev` mode prints from 1.3 on, cut at the width of the terminal."""
+
+
+_BRACES_TRIED = 20
+"""How many braces of a text line are tried as the start of an object."""
 
 
 class BadLineError(ValueError):
@@ -64,7 +70,7 @@ def read_block(block: Block, keep: tuple[str, ...] = ()) -> Records:
 
 def _read_line(line: bytes, number: int, block: Block, collector: Collector) -> None:
     tally = collector.tally
-    content = line.strip().removeprefix(_BOM)
+    content = line.strip().removeprefix(_BOM).lstrip()
     if not content:
         tally.blank += 1
         return
@@ -91,10 +97,16 @@ def _loads(content: bytes) -> tuple[JsonObject, bool]:
     try:
         return orjson.loads(content), True
     except orjson.JSONDecodeError as error:
+        if b"NaN" not in content and b"Infinity" not in content:
+            raise BadLineError(_not_json(error)) from error
         try:
             return orjson.loads(_STRING_OR_NOT_FINITE.sub(_finite, content)), False
         except orjson.JSONDecodeError:
-            raise BadLineError(f"not JSON: {error.msg} (column {error.colno})") from error
+            raise BadLineError(_not_json(error)) from error
+
+
+def _not_json(error: orjson.JSONDecodeError) -> str:
+    return f"not JSON: {error.msg} (column {error.colno})"
 
 
 def _finite(token: re.Match[bytes]) -> bytes:
@@ -114,11 +126,18 @@ def _check_text(content: bytes) -> None:
 
 
 def _ends_in_json(content: bytes) -> bool:
+    """Whether a text ends in a whole object, as `INFO got {"a": 1}` does."""
     start = content.find(b"{")
-    try:
-        return start >= 0 and orjson.loads(content[start:]) is not None
-    except orjson.JSONDecodeError:
-        return False
+    for _ in range(_BRACES_TRIED):
+        if start < 0:
+            return False
+        try:
+            orjson.loads(content[start:])
+        except orjson.JSONDecodeError:
+            start = content.find(b"{", start + 1)
+        else:
+            return True
+    return False
 
 
 def _origin(
@@ -146,4 +165,7 @@ def _kept(line: JsonObject, name: str) -> str | None:
         value = value.get(part) if isinstance(value, dict) else None
     if value is None or isinstance(value, str):
         return value
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # orjson reads deeper nesting than it writes
+        return "(nested too deeply)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, TypeAlias
@@ -47,11 +48,24 @@ def typed(kind: str, fields: Mapping[str, Any]) -> Record:
 
 
 def _explain(message: str) -> str:
-    """Msgspec's message with the field first: `ttft: expected float | null, got str`."""
+    """Msgspec's message for people: `ttft: expected a number, got text`."""
     text, _, path = message.partition(" - at ")
-    text = text.replace("`", "")
+    found = _EXPECTED.fullmatch(text)
+    if found is None:
+        return message
     field = path.strip("`").removeprefix("$.")
-    return f"{field}: {text[:1].lower()}{text[1:]}" if field else text
+    return f"{field}: expected {_WORDS[found['wanted']]}, got {_WORDS[found['got']]}"
+
+
+_EXPECTED = re.compile(r"Expected `(?P<wanted>\w+) \| null`, got `(?P<got>\w+)`")
+_WORDS = {
+    "float": "a number",
+    "int": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+}
 
 
 def unix_seconds(value: object) -> object:

@@ -28,6 +28,7 @@ _KINDS = {
 
 _UNTYPED = {
     "end_of_utterance_delay": "eou",
+    "input_token_details": "realtime",
     "ttft": "llm",
     "ttfb": "tts",
     "inference_count": "other",
@@ -58,9 +59,11 @@ def _flat(line: JsonObject) -> dict[str, Any]:
     fields = dict(line)
     fields["timestamp"] = unix_seconds(line.get("timestamp"))
     if isinstance(metadata := line.get("metadata"), dict):
-        fields |= metadata
+        fields["model_name"] = metadata.get("model_name")
     if "sequence_id" in line:
         fields["speech_id"] = line["sequence_id"]
     if isinstance(details := line.get("input_token_details"), dict):
         fields["cached_tokens"] = details.get("cached_tokens")
+        fields.setdefault("input_tokens", line.get("prompt_tokens"))
+        fields.setdefault("output_tokens", line.get("completion_tokens"))
     return fields

@@ -5,10 +5,11 @@ The values are fields of the line from 1.1.6 on, and inside the message text bef
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
-from turnlat.readers.fields import BadValueError, Decoded, JsonObject, typed, unix_seconds
+from turnlat.readers.fields import Decoded, JsonObject, typed, unix_seconds
 
 NAME = "production"
 ABOUT = "a log_metrics line of a worker in production mode (livekit-agents 0.11 and later)"
@@ -60,20 +61,16 @@ def decode(line: JsonObject) -> Decoded | None:
 
 
 def _values(text: str) -> dict[str, Any]:
-    """`ttft=0.46, input_tokens=512` as a dict; ids stay text."""
-    return {
-        found["name"]: _number(found["name"], found["value"]) for found in _VALUE.finditer(text)
-    }
+    """`ttft=0.46, input_tokens=512` as a dict; what is no number stays text."""
+    return {found["name"]: _number(found["value"]) for found in _VALUE.finditer(text)}
 
 
-def _number(name: str, value: str) -> float | str | None:
-    if name == "sequence_id":
-        return value
+def _number(value: str) -> float | str | None:
     try:
         number = float(value)
-    except ValueError as error:
-        raise BadValueError(f"{name}: {value[:40]!r} is no number") from error
-    return number if abs(number) != float("inf") and number == number else None  # noqa: PLR0124
+    except ValueError:
+        return value
+    return number if math.isfinite(number) else None
 
 
 def _named(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +78,7 @@ def _named(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
     renamed = _RENAMED.get(kind, {})
     named = {renamed.get(name, name): value for name, value in fields.items()}
     named["timestamp"] = unix_seconds(fields.get("timestamp"))
+    named["type"] = fields["message"]
     if "sequence_id" in fields:
         named["speech_id"] = fields["sequence_id"]
     return named

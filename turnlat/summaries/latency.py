@@ -63,11 +63,10 @@ def population(turns: pl.DataFrame) -> tuple[pl.DataFrame, list[Note]]:
     if replied.height:
         apart = [Note.of("realtime-apart", responses.height)] if responses.height else []
         return replied, apart
+    if responses.height:
+        return responses, [Note.of("realtime-only", responses.height)]
     unmeasured = turns.filter(outcome="unmeasured")
     if unmeasured.height:
         return unmeasured, [Note.of("unmeasured-only", unmeasured.height)]
-    if responses.height:
-        return responses, [Note.of("realtime-only", responses.height)]
-    if turns["turn"].is_not_null().any():
-        return replied, []
-    return turns.filter(outcome="initiated"), []
+    has_eou = turns["turn"].is_not_null().any()
+    return (replied if has_eou else turns), []

@@ -25,6 +25,8 @@ def summarize(stt: pl.DataFrame) -> pl.DataFrame:
     """
     streamed = pl.col("streamed").drop_nulls().first()
     processing = pl.when(pl.col("duration").is_not_null().all()).then(pl.col("duration").sum())
+    known = pl.col("audio_duration").is_not_null().any()
+    audio = pl.when(known).then(pl.col("audio_duration").sum().round(9))
     keys = ["session", "request_id", "model_name"]
     return (
         stt.filter(~_is_connection())
@@ -32,7 +34,7 @@ def summarize(stt: pl.DataFrame) -> pl.DataFrame:
         .agg(
             streamed,
             pl.len().alias("requests"),
-            pl.col("audio_duration").sum(),
+            audio.alias("audio_duration"),
             processing.alias("processing_time"),
         )
         .with_columns(

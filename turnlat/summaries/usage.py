@@ -65,4 +65,5 @@ def _of(kind: str, records: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sum(name: str) -> pl.Expr:
-    return pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum())
+    total = pl.col(name).cast(pl.Float64).sum().round(9)
+    return pl.when(pl.col(name).is_not_null().any()).then(total)

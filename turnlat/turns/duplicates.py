@@ -25,7 +25,7 @@ def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(
         [
             identified.unique(
-                ["speech_id", "request_id", "timestamp"], keep="first", maintain_order=True
+                ["speech", "request_id", "timestamp"], keep="first", maintain_order=True
             ),
             rest.filter(~_repeats_line(kind)),
         ]
@@ -39,7 +39,8 @@ def _has_id() -> pl.Expr:
 
 
 def _repeats_line(kind: str) -> pl.Expr:
-    """Whether the same values stood in the same session within `PLAIN_WINDOW` before."""
+    """Whether the same values stood in the same session just before: lines of a log come late."""
     values = [name for name in KINDS[kind].__struct_fields__ if name != "timestamp"]
-    since = pl.col("timestamp").diff().over("session", *values)
-    return (since <= PLAIN_WINDOW).fill_null(value=False)
+    since = pl.col("timestamp").diff().over("session", "plain", *values)
+    window = pl.when("plain").then(PLAIN_WINDOW).otherwise(0.0)
+    return (since <= window).fill_null(value=False)

@@ -38,7 +38,11 @@ def infer(frames: Frames) -> Frames:
 def _fill(kind: str, frame: pl.DataFrame, speeches: pl.DataFrame) -> pl.DataFrame:
     """`frame` with the inferred speeches; an EOU without an id that opens none is its own."""
     own = speeches.filter(pl.col("kind") == _ORDER[kind]).select("row", "inferred_speech")
-    lone = speech_key("session", pl.concat_str(pl.lit("eou "), "row")) if kind == "eou" else None
+    lone = (
+        speech_key("session", pl.concat_str(pl.lit("eou "), "row"), given=False)
+        if kind == "eou"
+        else None
+    )
     return (
         frame.join(own, on="row", how="left", maintain_order="left")
         .with_columns(
@@ -257,8 +261,8 @@ def _speeches(events: pl.DataFrame) -> pl.DataFrame:
     attempt = pl.concat_str(pl.lit("attempt "), "row")
     return events.with_columns(
         inferred_speech=pl.when(pl.col("attempt"))
-        .then(speech_key("session", attempt))
+        .then(speech_key("session", attempt, given=False))
         .when((pl.col("answer") == 0) & eou_speech.is_not_null())
         .then(eou_speech)
-        .otherwise(speech_key("session", made_up))
+        .otherwise(speech_key("session", made_up, given=False))
     ).select("kind", "row", "inferred_speech")

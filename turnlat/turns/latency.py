@@ -23,14 +23,17 @@ def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     """
     llm = _ordered(frames["llm"].filter(~pl.col("fills")))
     tts = _heard(_ordered(frames["tts"].filter("audible")), turns)
-    own = _first(tts.filter(~pl.col("fills")), "tts", "ttfb")
-    anything = tts.group_by("turn_speech").agg(
-        pl.col("heard_at").min(), held_back=pl.col("held").first()
+    answer = tts.filter(~pl.col("fills"))
+    own = _first(answer, "tts", "ttfb")
+    heard = answer.group_by("turn_speech", maintain_order=True).agg(
+        pl.col("heard_at").first(), held_back=pl.col("held").first()
     )
+    filler = tts.filter("fills").group_by("turn_speech").agg(filler_at=pl.col("heard_at").min())
     return (
         turns.join(_first(llm, "llm", "ttft"), on="turn_speech", how="left")
         .join(own, on="turn_speech", how="left")
-        .join(anything, on="turn_speech", how="left")
+        .join(heard, on="turn_speech", how="left")
+        .join(filler, on="turn_speech", how="left")
         .join(_spoken_call(llm, own), on="turn_speech", how="left")
         .join(_longest_silence(tts), on="turn_speech", how="left")
         .with_columns(_wait())
@@ -90,28 +93,26 @@ def _spoken_call(llm: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
 def _longest_silence(tts: pl.DataFrame) -> pl.DataFrame:
     """The longest time without agent audio from the end of the user's speech on.
 
-    Audio plays one sentence after another: each starts at its first byte, or when all audio
-    before it has ended.
+    Audio plays in the order in which its synthesis started: each piece at its first byte, or when
+    all audio before it has ended.
     """
     turn = "turn_speech"
     length = pl.col("audio_duration")
     played = length.cum_sum()
     ended = ((pl.col("heard_at") - played + length).cum_max() + played).shift(1)
+    silence = pl.col("heard_at") - pl.coalesce(ended.over(turn), "stopped")
+    unknown = pl.any_horizontal(pl.col("silence", "audio_duration").is_null().any())
     return (
-        tts.sort(turn, "heard_at", "timestamp", nulls_last=True)
-        .with_columns(silent_from=pl.coalesce(ended.over(turn), "stopped"))
-        .with_columns(silence=pl.col("heard_at") - pl.col("silent_from"))
+        tts.with_columns(silence=silence)
         .group_by(turn)
-        .agg(
-            pl.when(~pl.any_horizontal(pl.col("silence", "audio_duration").is_null().any()))
-            .then(pl.col("silence").max())
-            .alias("longest_silence")
-        )
+        .agg(longest_silence=pl.when(~unknown).then(pl.col("silence").max()))
     )
 
 
 def _wait() -> list[pl.Expr]:
-    heard = pl.when(pl.col("tts_first_at").is_not_null()).then("heard_at")
+    heard = pl.when(pl.col("heard_at").is_not_null()).then(
+        pl.min_horizontal("heard_at", "filler_at")
+    )
     exact = pl.col("exact").fill_null(value=True)
     return [
         heard.alias("first_audio"),

@@ -10,41 +10,79 @@ LONGEST_DELAY = 600.0
 """An `end_of_utterance_delay` above this is a Unix time or a VAD that missed the speech."""
 
 
-def clean(frames: Frames) -> Frames:
-    """`frames` with nulls for sentinels.
+LONGEST_DURATION = 86_400.0
+"""Nothing that a component measures takes more than a day."""
 
-    `eou` gets `note` (a code, null where its delays are good), `decided_at` and
-    `user_stopped_at`; `llm` gets `no_first_token`; `tts` gets `no_first_byte` and `audible`.
-    """
-    return frames | {
-        "eou": _clean_eou(frames["eou"]),
-        "llm": _clean_first("llm", "ttft", "no_first_token", frames),
-        "tts": _clean_first("tts", "ttfb", "no_first_byte", frames).with_columns(
-            audible=~pl.col("no_first_byte")
-            & (pl.col("ttfb").is_not_null() | (pl.col("audio_duration") > 0).fill_null(value=False))
+MOST_COUNTED = 1e12
+"""Nor are so many tokens or characters counted in one request."""
+
+_MOST = dict.fromkeys(("duration", "ttft", "ttfb", "audio_duration"), LONGEST_DURATION) | (
+    dict.fromkeys(
+        (
+            "prompt_tokens", "prompt_cached_tokens", "completion_tokens", "characters_count",
+            "input_tokens", "cached_tokens", "output_tokens",
         ),
-        "realtime": _clean_first("realtime", "ttft", "no_first_token", frames),
+        MOST_COUNTED,
+    )
+)  # fmt: skip
+
+_FIRST = {
+    "llm": ("ttft", "no_first_token"),
+    "realtime": ("ttft", "no_first_token"),
+    "tts": ("ttfb", "no_first_byte"),
+}
+"""The field that is −1 where nothing came, and the flag that says so."""
+
+
+def clean(frames: Frames) -> Frames:
+    """`frames` with nulls for sentinels and for what cannot be.
+
+    `eou` gets `note` (a code, null where its delays are good) and `decided_at`; `llm` and
+    `realtime` get `no_first_token`, `tts` gets `no_first_byte` and `audible`; all of these and
+    `stt` get `implausible`.
+    """
+    cleaned = {
+        kind: _clean_first(frames[kind], first, flag) for kind, (first, flag) in _FIRST.items()
     }
+    sound = {kind: _clean_implausible(cleaned.get(kind, frames[kind])) for kind in (*_FIRST, "stt")}
+    heard = pl.col("ttfb").is_not_null() | (pl.col("audio_duration") > 0).fill_null(value=False)
+    tts = sound["tts"].with_columns(audible=~pl.col("no_first_byte") & heard)
+    return frames | sound | {"tts": tts, "eou": _clean_eou(frames["eou"])}
 
 
-def _clean_first(kind: str, first: str, flag: str, frames: Frames) -> pl.DataFrame:
+def _clean_first(frame: pl.DataFrame, first: str, flag: str) -> pl.DataFrame:
     missed = (pl.col(first) < 0).fill_null(value=False)
-    return frames[kind].with_columns(missed.alias(flag), pl.when(~missed).then(first).alias(first))
+    return frame.with_columns(missed.alias(flag), pl.when(~missed).then(first).alias(first))
+
+
+def _clean_implausible(frame: pl.DataFrame) -> pl.DataFrame:
+    fits = {
+        name: pl.col(name).is_between(0, most).fill_null(value=True)
+        for name, most in _MOST.items()
+        if name in frame.columns
+    }
+    return frame.with_columns(
+        implausible=~pl.all_horizontal(*fits.values()),
+        **{name: pl.when(sound).then(name) for name, sound in fits.items()},
+    )
 
 
 def _clean_eou(eou: pl.DataFrame) -> pl.DataFrame:
     delay, transcription = pl.col("end_of_utterance_delay"), pl.col("transcription_delay")
+    callback = pl.col("on_user_turn_completed_delay")
+    sound = [
+        value.is_between(0, LONGEST_DELAY).fill_null(value=True)
+        for value in (delay, transcription, callback)
+    ]
     note = (
         pl.when((delay == 0) & (transcription == 0))
         .then(pl.lit("eou-unknown"))
-        .when((delay > LONGEST_DELAY) | (delay < 0) | (transcription < 0))
+        .when(~pl.all_horizontal(sound))
         .then(pl.lit("eou-implausible"))
     )
-    callback = pl.when(pl.col("on_user_turn_completed_delay") >= 0).then(
-        "on_user_turn_completed_delay"
-    )
+    known = pl.when(sound[2]).then("on_user_turn_completed_delay")
     return without_delays(
-        eou.with_columns(note=note, on_user_turn_completed_delay=callback)
+        eou.with_columns(note=note, on_user_turn_completed_delay=known)
     ).with_columns(
         decided_at=pl.col("timestamp") - pl.col("on_user_turn_completed_delay").fill_null(0.0)
     )

@@ -82,6 +82,11 @@ def _with_speech(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def speech_key(session: str, speech: pl.Expr) -> pl.Expr:
-    """A key of a speech that no other session can have; null where `speech` is."""
-    return pl.concat_str(pl.col(session), pl.lit("\x1f"), speech)
+def speech_key(session: str, speech: pl.Expr, *, given: bool = True) -> pl.Expr:
+    """A key of a speech that no other can have, whatever the ids hold; null where `speech` is.
+
+    `given` tells LiveKit's own ids from those that are made up for speeches without one.
+    """
+    length = pl.col(session).str.len_bytes().cast(pl.String)
+    mark = pl.lit("=" if given else "~")
+    return pl.concat_str(length, mark, pl.col(session), speech)

@@ -75,10 +75,15 @@ def _bounds(frames: Frames) -> pl.DataFrame:
 def _steps_apart(frames: Frames) -> pl.DataFrame:
     """Sessions of LiveKit 1.0 and 1.1, where every step of a tool call has its own speech id.
 
-    Later versions write `last_speaking_time` (1.2.0 to 1.3.0) or a model name (from 1.2.12).
+    Later versions write `last_speaking_time` (1.2.0 to 1.3.0), a model name (from 1.2.12) or
+    `acquire_time` (from 1.5.2).
     """
-    later = pl.col("model_name").is_not_null()
-    marks = [frames[kind].select("session", later=later) for kind in ("llm", "tts", "stt")]
+    named = pl.col("model_name").is_not_null()
+    acquires = pl.col("acquire_time").is_not_null()
+    marks = [
+        frames["llm"].select("session", later=named),
+        *(frames[kind].select("session", later=named | acquires) for kind in ("tts", "stt")),
+    ]
     eou_later = pl.col("last_speaking_time").is_not_null() | pl.col("plain")
     return (
         pl.concat([*marks, frames["eou"].select("session", later=eou_later)])
@@ -124,16 +129,16 @@ def _of_llm(llm: pl.DataFrame) -> pl.DataFrame:
 def _of_tts(tts: pl.DataFrame) -> pl.DataFrame:
     audible = pl.col("audible")
     heard = pl.coalesce("first_at", pl.when("audible").then("timestamp"))
+    first_audio = heard.filter(audible).first()
     return (
         tts.drop_nulls("speech")
+        .sort("first_start", "timestamp", nulls_last=True)
         .group_by(SPEECH)
         .agg(
             pl.len().alias("tts_segments"),
             audible.any().alias("speaks"),
-            heard.filter(audible).min().alias("first_audio"),
-            (heard.filter(audible).min() + pl.col("audio_duration").filter(audible).sum()).alias(
-                "audio_end"
-            ),
+            first_audio.alias("first_audio"),
+            (first_audio + pl.col("audio_duration").filter(audible).sum()).alias("audio_end"),
             pl.col("first_start").filter(audible).max().alias("last_tts_start"),
             (pl.col("acquire_time").is_not_null() & audible).any().alias("acquires"),
         )

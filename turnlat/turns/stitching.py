@@ -21,9 +21,8 @@ def stitch(speeches: pl.DataFrame) -> pl.DataFrame:
     taken in, as more of the answer or as filler; `eou_note` may become `eou-stale`;
     `neighbours_unknown`: a rule would have applied, but its session mixes conversations.
     """
-    ordered = _with_neighbours(_mark_mixed(speeches))
-    fresh = _mark_stale(_with_speech_before(ordered))
-    continued = _continuations(fresh)
+    fresh = _mark_stale(_with_previous(_mark_mixed(speeches)))
+    continued = _continuations(_with_next(fresh))
     return _fillers(continued).with_columns(
         turn_speech=pl.coalesce("taken_by", "speech"),
     )
@@ -53,44 +52,45 @@ def _mark_mixed(speeches: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_neighbours(speeches: pl.DataFrame) -> pl.DataFrame:
-    """For turns: when the previous one was decided, and when the next one's user stopped."""
-    turns = (
-        speeches.filter("has_eou")
-        .sort("session", "decided_at", "speech", nulls_last=True)
-        .select(
-            "speech",
-            previous_decided=pl.col("decided_at").shift(1).over("session"),
-            next_stopped=pl.coalesce("stopped", "decided_at").shift(-1).over("session"),
-        )
+def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
+    """For turns: when the previous one was decided, and when the agent last spoke unasked.
+
+    `agent_spoke_at` began, and ended, before this turn was decided.
+    """
+    ordered = speeches.filter("has_eou").sort("session", "decided_at", "speech", nulls_last=True)
+    turns = ordered.select(
+        "session",
+        "speech",
+        "decided_at",
+        previous_decided=pl.col("decided_at").shift(1).over("session"),
     )
-    return speeches.join(turns, on="speech", how="left")
-
-
-def _with_speech_before(speeches: pl.DataFrame) -> pl.DataFrame:
-    """For turns: when the agent last began to speak unasked before the decision."""
     unasked = (
         speeches.filter(~pl.col("has_eou") & pl.col("speaks"))
-        .select("session", agent_spoke_at="first_audio")
+        .select("session", "audio_end", agent_spoke_at="first_audio")
         .drop_nulls()
-        .sort("agent_spoke_at")
+        .sort("audio_end")
     )
-    turns = speeches.filter("has_eou").drop_nulls("decided_at").sort("decided_at")
-    spoke = turns.select("session", "speech", "decided_at").join_asof(
-        unasked,
-        left_on="decided_at",
-        right_on="agent_spoke_at",
-        by="session",
-        check_sortedness=False,
+    spoke = (
+        turns.drop_nulls("decided_at")
+        .sort("decided_at")
+        .join_asof(
+            unasked,
+            left_on="decided_at",
+            right_on="audio_end",
+            by="session",
+            check_sortedness=False,
+        )
     )
-    return speeches.join(spoke.select("speech", "agent_spoke_at"), on="speech", how="left")
+    return speeches.join(turns.select("speech", "previous_decided"), on="speech", how="left").join(
+        spoke.select("speech", "agent_spoke_at"), on="speech", how="left"
+    )
 
 
 def _mark_stale(speeches: pl.DataFrame) -> pl.DataFrame:
     """Null the delays of an EOU whose speech would have ended before the previous turn's EOU.
 
-    Or before the agent spoke unasked, where the final transcript made the decision: the VAD
-    missed the speech that was transcribed, and the delays count from something before it.
+    Or before the agent spoke unasked and was done, where the final transcript made the decision:
+    the VAD missed the speech that was transcribed, and the delays count from something before it.
     """
     by_transcript = pl.col("eou_delay") - pl.col("transcription_delay") < DECIDED_AT_ONCE
     before_agent = (pl.col("stopped") < pl.col("agent_spoke_at")) & by_transcript
@@ -105,6 +105,16 @@ def _mark_stale(speeches: pl.DataFrame) -> pl.DataFrame:
             for name in ("stopped", "eou_delay", "transcription_delay")
         },
     ).with_columns(user_from=pl.coalesce("stopped", "decided_at"))
+
+
+def _with_next(speeches: pl.DataFrame) -> pl.DataFrame:
+    """For turns: when the next one's user stopped."""
+    turns = (
+        speeches.filter("has_eou")
+        .sort("session", "decided_at", "speech", nulls_last=True)
+        .select("speech", next_stopped=pl.col("user_from").shift(-1).over("session"))
+    )
+    return speeches.join(turns, on="speech", how="left")
 
 
 def _candidates(speeches: pl.DataFrame, at: str, since: str) -> pl.DataFrame:

@@ -57,6 +57,9 @@ RECORDED_AT = "recorded_at"
 """When the first record of a row was written: an extra column that only frames of runs have."""
 
 
+SUM_DIGITS = 9
+"""Sums are rounded to nanoseconds, so that the order of their terms does not show."""
+
 _TURN = "turn_speech"
 
 
@@ -89,7 +92,9 @@ def _typed(rows: pl.DataFrame, kept: list[str]) -> pl.DataFrame:
     """`rows` with exactly the table's columns, the time for sorting, and the kept fields."""
     columns = COLUMNS | {RECORDED_AT: TIME, "at": pl.Float64()}
     typed = [
-        (pl.col(name) if name in rows.columns else pl.lit(None)).cast(type_).alias(name)
+        (pl.col(name) if name in rows.columns else pl.lit(None))
+        .cast(type_, strict=False)
+        .alias(name)
         for name, type_ in columns.items()
     ]
     return rows.select(*typed, *kept)
@@ -115,7 +120,7 @@ def _time(name: str) -> pl.Expr:
 
 def _whole(name: str) -> pl.Expr:
     """A sum that is null where one of its terms is: a partial sum would look small."""
-    return pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).sum())
+    return pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).sum().round(SUM_DIGITS))
 
 
 def _tokens(name: str) -> pl.Expr:
@@ -143,6 +148,7 @@ def _llm_sums(llm: pl.DataFrame) -> pl.DataFrame:
             _tokens("completion_tokens").alias("completion_tokens"),
             pl.col("cancelled").any().alias("llm_interrupted"),
             pl.col("no_first_token").any(),
+            pl.col("implausible").any().alias("llm_implausible"),
         )
     )
 
@@ -158,6 +164,7 @@ def _tts_sums(tts: pl.DataFrame) -> pl.DataFrame:
             _whole("audio_duration").alias("audio_duration"),
             pl.col("cancelled").any().alias("tts_interrupted"),
             pl.col("no_first_byte").any(),
+            pl.col("implausible").any().alias("tts_implausible"),
         )
     )
 
@@ -207,6 +214,11 @@ def _notes() -> pl.Expr:
         "no-first-token": pl.col("no_first_token"),
         "no-first-byte": pl.col("no_first_byte"),
         "no-duration": replied & pl.col("tts_started_at").is_null(),
+        "implausible": pl.any_horizontal("llm_implausible", "tts_implausible"),
+        "maybe-heard": (pl.col("outcome") == "silent")
+        & pl.col("llm_interrupted")
+        & pl.col("all_tts_segments").is_null(),
+        "overtaken": replied & (pl.col("next_stopped") < pl.col("first_audio")),
         "continued": pl.col("continued"),
         "filler": pl.col("filled"),
         "neighbours-unknown": pl.col("unknown_neighbours"),
@@ -224,7 +236,6 @@ def _realtime(realtime: pl.DataFrame) -> pl.DataFrame:
         speech_id=pl.lit(None, dtype=pl.String),
         outcome=pl.lit("realtime"),
         interrupted=pl.when(pl.col("cancelled")).then(statement=True),
-        grouping=pl.lit("inferred"),
         llm_ttft="ttft",
         llm_duration="duration",
         llm_calls=1,
