@@ -24,8 +24,8 @@ class Format:
     name: str
     about: str
     example: str
-    decode: Callable[[JsonObject], Decoded | None]
-    """The record of a line; null where the line is not of this shape.
+    decode: Callable[[JsonObject], list[Decoded] | None]
+    """The records of a line; null where the line is not of this shape.
 
     Raises `BadValueError` where it is, with a value that cannot be.
     """
@@ -82,9 +82,9 @@ def _read_line(line: bytes, number: int, block: Block, collector: Collector) -> 
     decoded, finite = _loads(content)
     for format_ in FORMATS:
         if found := format_.decode(decoded):
-            collector.add(
-                found.kind, found.record, _origin(decoded, number, block, found, collector)
-            )
+            for record in found:
+                origin = _origin(decoded, number, block, record, collector)
+                collector.add(record.kind, record.record, origin)
             tally.metric += 1
             tally.not_finite += not finite
             tally.shapes[format_.name] += 1
@@ -143,18 +143,21 @@ def _ends_in_json(content: bytes) -> bool:
 def _origin(
     line: JsonObject, number: int, block: Block, found: Decoded, collector: Collector
 ) -> Origin:
+    known = {
+        "job_id": line.get("job_id"),
+        "room_id": line.get("room_id"),
+        "room": line.get("room"),
+        "hook_session": line.get("session"),
+        "pid": line.get("pid", line.get("tid")),
+        "agent_name": line.get("agent_name"),
+    } | dict(found.origin)
     return Origin(
         source=block.source,
         line=number,
         log=block.log,
-        job_id=text_or_none(line.get("job_id")),
-        room_id=text_or_none(line.get("room_id")),
-        room=text_or_none(line.get("room")),
-        hook_session=text_or_none(line.get("session")),
-        pid=text_or_none(line.get("pid", line.get("tid"))),
-        agent_name=text_or_none(line.get("agent_name")),
         plain=found.plain,
         kept=tuple(_kept(line, name) for name in collector.keep),
+        **{name: text_or_none(value) for name, value in known.items()},
     )
 
 

@@ -24,8 +24,10 @@ class Decoded(NamedTuple):
 
     kind: str
     record: Record
-    plain: bool
+    plain: bool = False
     """Rounded values of a `log_metrics` line, at the time of the log line."""
+    origin: Mapping[str, str | None] = {}
+    """What the record itself tells of its job and room; the line tells the rest."""
 
 
 def typed(kind: str, fields: Mapping[str, Any]) -> Record:

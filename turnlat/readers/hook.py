@@ -37,12 +37,10 @@ _UNTYPED = {
 """0.11 and 0.12 wrote no `type`: the first of these fields that a line has tells its kind."""
 
 
-def decode(line: JsonObject) -> Decoded | None:
+def decode(line: JsonObject) -> list[Decoded] | None:
     """The record of a metrics object; null where `line` is none."""
     kind = _kind(line)
-    if kind is None:
-        return None
-    return Decoded(kind, typed(kind, _flat(line)), plain=False)
+    return None if kind is None else [Decoded(kind, typed(kind, _flat(line)))]
 
 
 def _kind(line: JsonObject) -> str | None:

@@ -44,7 +44,7 @@ _RENAMED = {
 }
 
 
-def decode(line: JsonObject) -> Decoded | None:
+def decode(line: JsonObject) -> list[Decoded] | None:
     """The record of a `log_metrics` line; null where `line` is none."""
     message = line.get("message")
     if not isinstance(message, str) or not (found := _MESSAGE.fullmatch(message)):
@@ -57,7 +57,7 @@ def decode(line: JsonObject) -> Decoded | None:
         fields |= _values(found["values"])
     if required is not None and required not in fields:
         return None
-    return Decoded(kind, typed(kind, _named(kind, fields)), plain=True)
+    return [Decoded(kind, typed(kind, _named(kind, fields)), plain=True)]
 
 
 def _values(text: str) -> dict[str, Any]:

@@ -22,6 +22,22 @@ PLAYOUT_SLACK = 0.5
 
 _ORDER = {"eou": 0, "llm": 1, "tts": 2}
 
+_GENERATED = pl.when((pl.col("tokens_per_second") > 0) & (pl.col("completion_tokens") > 0)).then(
+    pl.col("completion_tokens") / pl.col("tokens_per_second")
+)
+"""The duration of an LLM call whose record has none, as plain lines do."""
+
+_START = {
+    "eou": pl.col("timestamp"),
+    "llm": pl.col("timestamp") - pl.coalesce("duration", _GENERATED, "ttft", pl.lit(0.0)),
+    "tts": pl.col("timestamp") - pl.coalesce("duration", "ttfb", pl.lit(0.0)),
+}
+
+_IS_EOU = pl.col("kind") == _ORDER["eou"]
+_IS_LLM = pl.col("kind") == _ORDER["llm"]
+_IS_TTS = pl.col("kind") == _ORDER["tts"]
+_AUDIBLE = _IS_TTS & pl.col("audible")
+
 
 def infer(frames: Frames) -> Frames:
     """Fill `speech` in the sessions that have none, and mark it in `inferred`.
@@ -92,23 +108,6 @@ def _event_rows(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
         )
     timed = pl.coalesce("duration", _GENERATED).is_not_null()
     return common.with_columns(frame.select(timed=timed))
-
-
-_GENERATED = pl.when((pl.col("tokens_per_second") > 0) & (pl.col("completion_tokens") > 0)).then(
-    pl.col("completion_tokens") / pl.col("tokens_per_second")
-)
-"""The duration of an LLM call whose record has none, as plain lines do."""
-
-_START = {
-    "eou": pl.col("timestamp"),
-    "llm": pl.col("timestamp") - pl.coalesce("duration", _GENERATED, "ttft", pl.lit(0.0)),
-    "tts": pl.col("timestamp") - pl.coalesce("duration", "ttfb", pl.lit(0.0)),
-}
-
-_IS_EOU = pl.col("kind") == _ORDER["eou"]
-_IS_LLM = pl.col("kind") == _ORDER["llm"]
-_IS_TTS = pl.col("kind") == _ORDER["tts"]
-_AUDIBLE = _IS_TTS & pl.col("audible")
 
 
 def _segments(events: pl.DataFrame) -> pl.DataFrame:
