@@ -118,7 +118,8 @@ PRODUCTION = "1.2.18/threejobs/production.jsonl"
 @given(st.binary(max_size=300))
 def test_no_bytes_at_all_break_the_reader(content: bytes) -> None:
     block = Block("fuzz", "fuzz", 1, 0, content)
-    tally = readers.read_block(block).tally
+    reader = readers.LineReader(readers.Options())
+    tally = reader.read(block).tally + reader.finish().tally
     assert tally.lines == len(block.lines())
 
 

@@ -82,6 +82,10 @@ RUN_NOTES: dict[str, str] = {
         "lines of a table that the terminal wrapped: their metrics cannot be read; log JSON "
         "(production mode, or turnlat's hook)"
     ),
+    "undated": (
+        "lines that tell the time of day and no date: they are taken as of one day, so a log that "
+        "goes past midnight is out of order"
+    ),
     "percentile-open": (
         "too few turns to bound this percentile on both sides; an open side shows as …"
     ),

@@ -115,6 +115,7 @@ ORIGIN: dict[str, pl.DataType] = {
     "room_id": pl.String(),
     "room": pl.String(),
     "hook_session": pl.String(),
+    "container": pl.String(),
     "pid": pl.String(),
     "agent_name": pl.String(),
     "plain": pl.Boolean(),
@@ -122,7 +123,7 @@ ORIGIN: dict[str, pl.DataType] = {
 """Where a record came from: columns that every frame has beside its kind's fields.
 
 `source` and `line` place it, `log` is the set of rotated files that `source` belongs to, the next
-six tell sessions and agents apart, and `plain` says that its numbers are `log_metrics`' rounded
+seven tell sessions and agents apart, and `plain` says that its numbers are `log_metrics`' rounded
 ones and its timestamp is that of the log line.
 """
 
@@ -156,6 +157,7 @@ class Origin(msgspec.Struct, kw_only=True, gc=False):
     room_id: str | None = None
     room: str | None = None
     hook_session: str | None = None
+    container: str | None = None
     pid: str | None = None
     agent_name: str | None = None
     plain: bool = False
@@ -186,8 +188,12 @@ class Tally:
     """The first ones, at most `MAX_BAD_LINES`; `bad` has the full count."""
     wrapped: int = 0
     """Of `other`: rows of a table that the terminal wrapped, with metrics nobody can read."""
+    undated: int = 0
+    """Console lines that tell the time of day only."""
     not_finite: int = 0
     """Of `metric`: lines with NaN or Infinity, which count as not measured."""
+    rejected: list[tuple[BadLine, bytes]] = field(default_factory=list)
+    """Every bad line with its bytes, where the user asked for them."""
     shapes: Counter[str] = field(default_factory=Counter)
     """Lines of each recognised shape."""
 
@@ -198,9 +204,11 @@ class Tally:
         """All lines, a last one without a newline among them."""
         return self.metric + self.other + self.blank + self.bad + self.joined
 
-    def reject(self, line: BadLine) -> None:
-        """Count a bad line, and keep it if it is among the first."""
+    def reject(self, line: BadLine, raw: bytes | None = None) -> None:
+        """Count a bad line, and keep it if it is among the first, or its bytes where asked to."""
         self.bad += 1
+        if raw is not None:
+            self.rejected.append((line, raw))
         if len(self.bad_lines) < self.MAX_BAD_LINES:
             self.bad_lines.append(line)
 
@@ -213,7 +221,9 @@ class Tally:
             joined=self.joined + other.joined,
             bad_lines=(self.bad_lines + other.bad_lines)[: self.MAX_BAD_LINES],
             wrapped=self.wrapped + other.wrapped,
+            undated=self.undated + other.undated,
             not_finite=self.not_finite + other.not_finite,
+            rejected=self.rejected + other.rejected,
             shapes=self.shapes + other.shapes,
         )
 

@@ -17,6 +17,7 @@ from turnlat.engines import Tables, local
 from turnlat.errors import InputError, UsageError
 from turnlat.metrics import DEFAULT_TOTAL, SUMMABLE
 from turnlat.notes import Note
+from turnlat.readers import Options
 from turnlat.records import BadLine
 from turnlat.summaries import latency, transcriptions, usage
 from turnlat.turns import Ledger
@@ -94,10 +95,16 @@ class Run(Tables):
         return buffer.getvalue()
 
 
-def load(*inputs: str | PathLike[str], keep: Sequence[str] = (), label: str | None = None) -> Run:
+def load(
+    *inputs: str | PathLike[str],
+    keep: Sequence[str] = (),
+    label: str | None = None,
+    unwrap: str | None = None,
+) -> Run:
     """The run that `inputs` hold together: logs, folders, globs, `-`, or one saved run.
 
-    `label=path` names it. `keep` takes fields of the log lines over into the turn table.
+    `label=path` names it. `keep` takes fields of the log lines over into the turn table. `unwrap`
+    names the field of a JSON envelope that holds the line.
     Raises `InputError` where an input is missing, unreadable or holds no metrics, and
     `UsageError` where a kept field would hide a column.
     """
@@ -116,7 +123,7 @@ def load(*inputs: str | PathLike[str], keep: Sequence[str] = (), label: str | No
         )
     if saved:
         return _load_saved(saved[0], label, keep)
-    tables = local.tabulate(sources.find(paths), keep)
+    tables = local.tabulate(sources.find(paths), Options(keep=keep, unwrap=unwrap))
     return Run(label=label or ", ".join(paths), **vars(tables))
 
 

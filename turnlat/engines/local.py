@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
-from turnlat import readers, turns
+from turnlat import turns
 from turnlat.engines import Tables
 from turnlat.errors import InputError
+from turnlat.readers import LineReader, Options
 from turnlat.records import Records, Tally
 from turnlat.sources import BLOCK_BYTES, Source
 from turnlat.summaries import transcriptions, usage
 from turnlat.units import plural
 
+_AS_IT_IS = Options()
+
 
 def tabulate(
-    sources: Iterable[Source], keep: tuple[str, ...] = (), block_bytes: int = BLOCK_BYTES
+    sources: Iterable[Source], options: Options = _AS_IT_IS, block_bytes: int = BLOCK_BYTES
 ) -> Tables:
     """The tables of all lines of `sources`, which are one run.
 
@@ -22,12 +26,7 @@ def tabulate(
     """
     sources = list(sources)
     records = Records.concat(
-        (
-            readers.read_block(block, keep)
-            for source in sources
-            for block in source.blocks(block_bytes)
-        ),
-        keep,
+        (part for source in sources for part in _read(source, options, block_bytes)), options.keep
     )
     if not records.count:
         raise _no_metrics(sources, records.tally)
@@ -41,6 +40,14 @@ def tabulate(
         shapes=dict(records.tally.shapes),
         notes=built.notes,
     )
+
+
+def _read(source: Source, options: Options, block_bytes: int) -> Iterator[Records]:
+    for _, blocks in groupby(source.blocks(block_bytes), key=lambda block: block.source):
+        reader = LineReader(options)
+        for block in blocks:
+            yield reader.read(block)
+        yield reader.finish()
 
 
 _HOW_TO_LOG = (

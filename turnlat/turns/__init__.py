@@ -92,5 +92,6 @@ def _run_notes(records: Records, frame: pl.DataFrame, ledger: Ledger) -> list[No
         "unattributed": ledger.unattributed,
         "not-finite": tally.not_finite,
         "wrapped": tally.wrapped,
+        "undated": tally.undated,
     }
     return [Note.of(code, count) for code, count in counts.items() if count]

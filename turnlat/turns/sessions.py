@@ -10,13 +10,16 @@ Frames = dict[str, pl.DataFrame]
 SPEAKING = ("eou", "llm", "tts")
 """The kinds whose records belong to a speech."""
 
+_PLACE = pl.concat_str("log", pl.lit(":") + pl.col("container"), ignore_nulls=True)
+"""A source, or one container of those whose lines it holds."""
+
 _KEYS = (
     pl.col("job_id"),
     pl.col("room_id"),
     pl.col("room"),
     pl.col("hook_session"),
-    pl.concat_str("log", pl.lit(":pid "), "pid"),
-    pl.col("log"),
+    pl.concat_str(_PLACE, pl.lit(":pid "), "pid"),
+    _PLACE,
 )
 """What tells sessions apart, best first."""
 

@@ -1,0 +1,36 @@
+"""The registry of formats: every shape of a line that turnlat recognises.
+
+To add one: a module with NAME, ABOUT, EXAMPLE and `decode`, and its line in `FORMATS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from turnlat.readers import console, hook, node, production, pydantic, wrapped
+from turnlat.readers.fields import Decoded, JsonObject
+
+
+@dataclass(frozen=True)
+class Format:
+    """One shape of line."""
+
+    name: str
+    about: str
+    example: str
+    decode: Callable[[JsonObject], list[Decoded] | None]
+    """The records of a line; null where the line is not of this shape.
+
+    Raises `BadValueError` where it is, with a value that cannot be.
+    """
+
+
+FORMATS = tuple(
+    Format(module.NAME, module.ABOUT, module.EXAMPLE, module.decode)
+    for module in (node, hook, production, wrapped, pydantic)
+)
+"""In the order in which they are tried; the first that knows a line reads it."""
+
+TEXT_FORMATS = ((console.NAME, console.ABOUT, console.EXAMPLE),)
+"""Shapes of text that become an object, which is then read as one of `FORMATS`."""

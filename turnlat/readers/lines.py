@@ -1,0 +1,229 @@
+"""Lines become records: envelopes opened, split lines joined, every line counted once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import orjson
+
+from turnlat.blocks import Block
+from turnlat.readers import console, envelopes, syntax
+from turnlat.readers.envelopes import Unwrapped
+from turnlat.readers.fields import (
+    BadValueError,
+    Decoded,
+    JsonObject,
+    text_or_none,
+    unix_seconds,
+)
+from turnlat.readers.formats import FORMATS
+from turnlat.records import BadLine, Collector, Origin, Records
+
+_DEEPEST = 4
+"""Envelopes in envelopes: journald around Docker around Compose, and one to spare."""
+
+_WRAPPED_ROW = re.compile(rb" {4,}(?:\d\d:\d\d:\d\d\.\d{3}| {12}) ")
+_WRAPPED_METRIC = re.compile(
+    rb"\s+(?:\d\d:\d\d:\d\d\.\d{3} +)?(?:INFO|DEBUG)\b.{0,12}? \S+ +[A-Za-z]+ metrics\b"
+)
+"""A row of the table that `dev` mode prints from 1.3 on, cut at the width of the terminal."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user asked of the reading of lines."""
+
+    keep: tuple[str, ...] = ()
+    """Fields of the log lines to take over."""
+    unwrap: str | None = None
+    """The field of a JSON envelope that holds the line."""
+    rejects: bool = False
+    """Whether to hold on to the bytes of bad lines."""
+
+
+@dataclass
+class _Line:
+    """A logical line: its place, its bytes as they were, and what its envelopes tell."""
+
+    block: Block
+    number: int
+    offset: int
+    raw: list[bytes]
+    container: str | None = None
+    time: str | None = None
+    finite: bool = True
+    shape: str | None = None
+    """What the line is called where its format does not say it."""
+    fields: JsonObject = field(default_factory=dict)
+    parts: list[bytes] = field(default_factory=list)
+    """Of a split line, the parts that were read so far."""
+
+
+_Inner: TypeAlias = bytes | JsonObject | syntax.BadLineError
+"""What is inside all envelopes: text, an object, or what is wrong with it."""
+
+
+class LineReader:
+    """Reads the lines of one file in their order; a split line may end in a later block."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._split: _Line | None = None
+        self._collector = Collector(options.keep)
+
+    def read(self, block: Block) -> Records:
+        """The records of all lines of `block`; lines that cannot be read are in the tally."""
+        offset = block.offset
+        for number, content in enumerate(block.lines(), block.first_line):
+            self._take(_Line(block, number, offset, [content]), content)
+            offset += len(content) + 1
+        return self._hand_over()
+
+    def finish(self) -> Records:
+        """What a split line that nothing ended holds, after the last block."""
+        if (line := self._split) is not None:
+            self._split = None
+            self._count(line, b"".join(line.parts).strip())
+        return self._hand_over()
+
+    def _hand_over(self) -> Records:
+        records = self._collector.records()
+        self._collector = Collector(self._options.keep)
+        return records
+
+    def _take(self, line: _Line, content: bytes) -> None:
+        """Count `line`, or keep it as a part of a split one."""
+        opened = self._open(line, content)
+        if opened is not None:
+            self._count(*opened)
+
+    def _open(self, line: _Line, content: bytes) -> tuple[_Line, _Inner] | None:
+        """The line inside all envelopes; null where it goes on in the next one."""
+        for _ in range(_DEEPEST):
+            stripped = content.strip().removeprefix(syntax.BOM).lstrip()
+            inner: _Inner = stripped
+            opened: Unwrapped | None = None
+            if not stripped.startswith(b"{"):
+                opened = envelopes.strip_prefix(stripped)
+            else:
+                try:
+                    inner, line.finite = syntax.loads(stripped)
+                    opened = envelopes.open_object(inner, self._options.unwrap)
+                except syntax.BadLineError as error:
+                    inner = error
+            if opened is None:
+                return line, inner
+            line, joined = self._join(line, opened)
+            if joined is None:
+                return None
+            content = joined
+        return line, content.strip()
+
+    def _join(self, line: _Line, opened: Unwrapped) -> tuple[_Line, bytes | None]:
+        """`line` with what its envelope tells; its content, with the parts that came before."""
+        whole = self._split
+        if whole is not None:
+            self._split = None
+            whole.raw += line.raw
+            self._collector.tally.joined += 1
+        else:
+            whole = line
+        whole.container = opened.container or whole.container
+        whole.time = opened.time or whole.time
+        whole.fields = opened.fields or whole.fields
+        whole.parts.append(opened.line)
+        if opened.partial:
+            self._split = whole
+            return whole, None
+        content, whole.parts = b"".join(whole.parts), []
+        return whole, content
+
+    def _count(self, line: _Line, inner: _Inner) -> None:
+        """Put a logical line where it belongs in the tally, and its records into the frames."""
+        tally = self._collector.tally
+        try:
+            if isinstance(inner, syntax.BadLineError):
+                raise inner
+            decoded = self._object(line, inner) if isinstance(inner, bytes) else inner
+            if decoded is not None:
+                self._decode(line, decoded)
+            elif inner:
+                tally.other += 1
+            else:
+                tally.blank += 1
+        except (syntax.BadLineError, BadValueError) as error:
+            self._reject(line, error)
+
+    def _object(self, line: _Line, content: bytes) -> JsonObject | None:
+        """The object that a line of text stands for; null where it is just text, or blank."""
+        if not content:
+            return None
+        if content.startswith(b"{"):
+            return syntax.loads(content)[0]
+        text = syntax.text(content)
+        if _WRAPPED_ROW.match(line.raw[0]):
+            self._collector.tally.wrapped += _WRAPPED_METRIC.match(line.raw[0]) is not None
+            return None
+        line.shape = console.NAME
+        return console.as_object(text)
+
+    def _decode(self, line: _Line, decoded: JsonObject) -> None:
+        tally = self._collector.tally
+        for format_ in FORMATS:
+            found = format_.decode(decoded)
+            if found is None:
+                continue
+            for record in found:
+                self._add(line, decoded, record)
+            tally.metric += bool(found)
+            tally.other += not found
+            tally.not_finite += bool(found) and not line.finite
+            tally.undated += bool(found) and not console.has_date(decoded)
+            tally.shapes[line.shape or format_.name] += 1
+            return
+        tally.other += 1
+
+    def _add(self, line: _Line, decoded: JsonObject, found: Decoded) -> None:
+        if found.record.timestamp is None and line.time is not None:
+            time = unix_seconds(line.time)
+            found.record.timestamp = time if isinstance(time, float) else None
+        self._collector.add(found.kind, found.record, self._origin(line, decoded, found))
+
+    def _origin(self, line: _Line, decoded: JsonObject, found: Decoded) -> Origin:
+        known = {
+            "job_id": decoded.get("job_id"),
+            "room_id": decoded.get("room_id"),
+            "room": decoded.get("room"),
+            "hook_session": decoded.get("session"),
+            "container": line.container,
+            "pid": decoded.get("pid", decoded.get("tid")),
+            "agent_name": decoded.get("agent_name"),
+        } | {name: value for name, value in found.origin.items() if value is not None}
+        return Origin(
+            source=line.block.source,
+            line=line.number,
+            log=line.block.log,
+            plain=found.plain,
+            kept=tuple(_kept(line.fields | decoded, name) for name in self._options.keep),
+            **{name: text_or_none(value) for name, value in known.items()},
+        )
+
+    def _reject(self, line: _Line, error: ValueError) -> None:
+        raw = b"\n".join(line.raw) if self._options.rejects else None
+        bad = BadLine(line.block.source, line.number, line.offset, str(error))
+        self._collector.tally.reject(bad, raw)
+
+
+def _kept(line: JsonObject, name: str) -> str | None:
+    """The field `name` as text: LiveKit's own names have dots, so a whole name goes first."""
+    value: object = line
+    for part in [name] if name in line else name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # orjson reads deeper nesting than it writes
+        return "(nested too deeply)"
