@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import json
-import lzma
 from collections.abc import Callable
 from pathlib import Path
 
@@ -195,18 +192,6 @@ def test_a_bom_crlf_and_blank_lines_do_no_harm(tmp_path: Path) -> None:
 def test_a_cut_line_of_json_in_json_takes_no_time(tmp_path: Path) -> None:
     line = b'{"message": "NaN ' + b'\\"a\\":' * 100_000  # quadratic: hours
     assert load(tmp_path, [*TURN, line]).ledger.bad == 1
-
-
-def test_a_packed_log_is_read_whatever_its_name(tmp_path: Path) -> None:
-    content = (DATA / "1.8.9/main/hook.jsonl").read_bytes()
-    expected = turnlat.load(DATA / "1.8.9/main/hook.jsonl").turns.drop("session", "source")
-    for pack in (gzip.compress, bz2.compress, lzma.compress):
-        packed = tmp_path / "packed.log"
-        packed.write_bytes(pack(content))
-        assert turnlat.load(packed).turns.drop("session", "source").equals(expected)
-        packed.write_bytes(pack(content)[:-20])
-        with pytest.raises(turnlat.InputError, match="cannot be read"):
-            turnlat.load(packed)
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "a\0b", "*/nothing*"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def rewrite(old: str, new: str) -> None:
 def test_a_command_prints_what_the_readme_shows(
     turnlat: Callable, command: str, shown: str
 ) -> None:
-    program, *arguments = command.split()
+    program, *arguments = shlex.split(command)
     assert program == "turnlat"
     done = turnlat(*arguments, cwd=ROOT, COLUMNS="100")
     assert (done.exit, done.stderr) == (0, "")

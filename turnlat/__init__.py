@@ -14,7 +14,7 @@
     report
     run
     engines
-    summaries
+    selection | summaries
     turns | readers | sources
     records | blocks | metrics | notes
     errors | units
@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from turnlat.errors import UsageError as UsageError
     from turnlat.run import Run as Run
     from turnlat.run import load as load
+    from turnlat.selection import Selection as Selection
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "InputError": "turnlat.errors",
     "Run": "turnlat.run",
+    "Selection": "turnlat.selection",
     "TurnlatError": "turnlat.errors",
     "UsageError": "turnlat.errors",
     "load": "turnlat.run",

@@ -93,7 +93,11 @@ RUN_NOTES: dict[str, str] = {
     "total-double": (
         "--total counts transcription twice: eou_delay already contains transcription_delay"
     ),
-    "saved-filtered": "a saved run was filtered: its ledger, usage and transcriptions are whole",
+    "merged": (
+        "log_metrics lines of records that are there whole too: each counts once, among the "
+        "duplicates"
+    ),
+    "selected": "turns were selected; ledger, transcriptions and usage are those of the whole run",
 }
 """Notes of whole runs."""
 

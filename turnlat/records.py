@@ -192,6 +192,8 @@ class Tally:
     """Console lines that tell the time of day only."""
     not_finite: int = 0
     """Of `metric`: lines with NaN or Infinity, which count as not measured."""
+    unknown: Counter[str] = field(default_factory=Counter)
+    """Of `other`: lines of each metric type that turnlat does not know."""
     rejected: list[tuple[BadLine, bytes]] = field(default_factory=list)
     """Every bad line with its bytes, where the user asked for them."""
     shapes: Counter[str] = field(default_factory=Counter)
@@ -223,6 +225,7 @@ class Tally:
             wrapped=self.wrapped + other.wrapped,
             undated=self.undated + other.undated,
             not_finite=self.not_finite + other.not_finite,
+            unknown=self.unknown + other.unknown,
             rejected=self.rejected + other.rejected,
             shapes=self.shapes + other.shapes,
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import polars as pl
@@ -19,6 +19,7 @@ from turnlat.metrics import DEFAULT_TOTAL, SUMMABLE
 from turnlat.notes import Note
 from turnlat.readers import Options
 from turnlat.records import BadLine
+from turnlat.selection import Selection, select
 from turnlat.summaries import latency, transcriptions, usage
 from turnlat.turns import Ledger
 from turnlat.turns.latency import total
@@ -73,6 +74,17 @@ class Run(Tables):
             notes.append(Note.of("total-double", frame["total_latency"].count()))
         return replace(self, frame=frame, notes=notes, total_of=tuple(names))
 
+    def select(self, selection: Selection) -> Run:
+        """The run with the turns that fulfil `selection` only; all else stays that of the whole.
+
+        Raises `UsageError` or `InputError` as `turnlat.selection.select` does.
+        """
+        if not selection:
+            return self
+        frame = select(self.frame, selection)
+        notes = [note for note in self.notes if note.code != "selected"]
+        return replace(self, frame=frame, notes=[*notes, Note.of("selected", frame.height)])
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the run to a Parquet file: the turn table, the rest in its metadata."""
         Path(path).write_bytes(self.to_parquet())
@@ -86,6 +98,8 @@ class Run(Tables):
             "ledger": self.ledger.flat(),
             "bad_lines": [asdict(line) for line in self.bad_lines],
             "shapes": dict(self.shapes),
+            "unknown": dict(self.unknown),
+            "broken": self.broken,
             "notes": [asdict(note) for note in self.notes],
             "transcriptions": self.transcriptions.to_dicts(),
             "usage": self.usage.to_dicts(),
@@ -100,11 +114,14 @@ def load(
     keep: Sequence[str] = (),
     label: str | None = None,
     unwrap: str | None = None,
+    rejects: bool = False,
+    on_broken: Literal["raise", "keep"] = "raise",
 ) -> Run:
     """The run that `inputs` hold together: logs, folders, globs, `-`, or one saved run.
 
     `label=path` names it. `keep` takes fields of the log lines over into the turn table. `unwrap`
-    names the field of a JSON envelope that holds the line.
+    names the field of a JSON envelope that holds the line. `rejects` keeps the bytes of all bad
+    lines. What could be read of a damaged archive is used with `on_broken="keep"` only.
     Raises `InputError` where an input is missing, unreadable or holds no metrics, and
     `UsageError` where a kept field would hide a column.
     """
@@ -123,7 +140,10 @@ def load(
         )
     if saved:
         return _load_saved(saved[0], label, keep)
-    tables = local.tabulate(sources.find(paths), Options(keep=keep, unwrap=unwrap))
+    options = Options(keep=keep, unwrap=unwrap, rejects=rejects)
+    tables = local.tabulate(sources.find(paths), options)
+    if tables.broken and on_broken == "raise":
+        raise InputError(tables.broken[0])
     return Run(label=label or ", ".join(paths), **vars(tables))
 
 
@@ -188,6 +208,9 @@ def _restored(frame: pl.DataFrame, rest: dict[str, Any], label: str | None) -> R
         ledger=Ledger.from_flat(rest["ledger"]),
         bad_lines=[BadLine(**line) for line in rest["bad_lines"]],
         shapes=rest["shapes"],
+        unknown=rest["unknown"],
+        rejected=[],
+        broken=rest["broken"],
         notes=[Note(**note) for note in rest["notes"]],
         total_of=tuple(rest["total_of"]),
     )

@@ -14,11 +14,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from turnlat.blocks import Block
 from turnlat.errors import InputError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 BLOCK_BYTES = 4 * 1024 * 1024
 """How much is decoded at once; a longer line makes its block longer."""
@@ -27,7 +33,7 @@ STDIN = "-"
 
 _ROTATION = re.compile(
     r"(?P<log>.+?)[.-](?P<part>\d{1,4}|\d{4}-?\d\d-?\d\d(?:[T_-]?[\d:-]+)?)"
-    r"(?P<compressed>\.(?:gz|bz2|xz))?"
+    r"(?P<compressed>\.(?:gz|bz2|xz|zst))?"
 )
 """`agent.log.1`, `agent.log.2.gz`, `agent.log-20261122`, `agent.log.2026-11-22`."""
 
@@ -35,12 +41,16 @@ _ARCHIVES: dict[bytes, Callable[[BinaryIO], AbstractContextManager[Any]]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
+    b"\x28\xb5\x2f\xfd": zstd.open,
 }
 """How packed files begin, whatever their names."""
 _LONGEST_MAGIC = max(map(len, _ARCHIVES))
 
+_BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstd.ZstdError)
+"""How a damaged archive shows itself; bz2 says so with a plain OSError."""
+
 _LOG_SUFFIXES = {".jsonl", ".ndjson", ".json", ".log", ".txt", ".out", ".err"}
-_COMPRESSED_SUFFIXES = {".gz", ".bz2", ".xz"}
+_COMPRESSED_SUFFIXES = {".gz", ".bz2", ".xz", ".zst"}
 
 
 @dataclass(frozen=True)
@@ -50,25 +60,49 @@ class Source:
     log: str
     files: tuple[str, ...]
 
-    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-        """All its lines, block by block.
+    def blocks(self, name: str, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+        """All lines of the file `name`, block by block.
 
-        Raises `InputError` where a file cannot be read.
+        Raises `InputError` where it cannot be read, `BrokenArchiveError` after what could be.
         """
-        for name in self.files:
-            yield from self._file_blocks(name, block_bytes)
-
-    def _file_blocks(self, name: str, block_bytes: int) -> Iterator[Block]:
         line, offset = 1, 0
         try:
             with _open(name) as stream:
-                while data := stream.read(block_bytes):
-                    data += stream.readline()
+                for data in _whole_lines(stream, block_bytes):
                     yield Block(name, self.log, line, offset, data)
                     line += data.count(b"\n")
                     offset += len(data)
-        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        except BrokenArchiveError as error:
+            place = f"after {offset:,} bytes, in line {line:,}"
+            raise BrokenArchiveError(f"{name}: the archive is damaged {place}: {error}") from error
+        except OSError as error:
             raise _unreadable(name, error) from error
+
+
+class BrokenArchiveError(InputError):
+    """An archive that could be read up to some place only."""
+
+
+def _whole_lines(stream: BufferedIOBase, block_bytes: int) -> Iterator[bytes]:
+    """Blocks that end with a line; before an archive breaks, all that could be read of it."""
+    rest, parts, size = b"", [], 0
+    try:
+        while data := stream.read1(block_bytes):
+            parts.append(data)
+            size += len(data)
+            if size >= block_bytes:
+                whole, newline, rest = b"".join([rest, *parts]).rpartition(b"\n")
+                parts, size = [], 0
+                if newline:
+                    yield whole + newline
+        yield from _nonempty(b"".join([rest, *parts]))
+    except (*_BROKEN, OSError) as error:
+        yield from _nonempty(b"".join([rest, *parts]))
+        raise BrokenArchiveError(str(error).lower()) from error
+
+
+def _nonempty(data: bytes) -> list[bytes]:
+    return [data] if data else []
 
 
 def find(inputs: Iterable[str]) -> list[Source]:
@@ -159,10 +193,10 @@ def _age(name: str) -> tuple[int, int, str]:
 
 
 @contextmanager
-def _open(name: str) -> Iterator[BinaryIO]:
+def _open(name: str) -> Iterator[BufferedIOBase]:
     """The bytes of a file, unpacked where its first ones say that it is packed."""
     if name == STDIN:
-        yield sys.stdin.buffer
+        yield cast("BufferedIOBase", sys.stdin.buffer)
         return
     with Path(name).open("rb") as file:
         start = file.peek(_LONGEST_MAGIC)

@@ -31,5 +31,11 @@ class Tables:
     """The first lines that could not be read; `ledger.bad` has the full count."""
     shapes: Mapping[str, int]
     """Lines of each format that was recognised."""
+    unknown: Mapping[str, int]
+    """Lines of each metric type that is not known."""
+    rejected: list[tuple[BadLine, bytes]]
+    """Every bad line with its bytes, where they were asked for."""
+    broken: list[str]
+    """Archives that could be read up to some place only, and where they broke."""
     notes: list[Note]
     """What must be known before trusting the numbers."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 
 from turnlat import turns
 from turnlat.engines import Tables
 from turnlat.errors import InputError
 from turnlat.readers import LineReader, Options
 from turnlat.records import Records, Tally
-from turnlat.sources import BLOCK_BYTES, Source
+from turnlat.sources import BLOCK_BYTES, BrokenArchiveError, Source
 from turnlat.summaries import transcriptions, usage
 from turnlat.units import plural
 
@@ -24,10 +23,11 @@ def tabulate(
 
     Raises `InputError` where a source cannot be read, or none of them holds metrics.
     """
-    sources = list(sources)
-    records = Records.concat(
-        (part for source in sources for part in _read(source, options, block_bytes)), options.keep
-    )
+    sources, broken = list(sources), list[str]()
+    parts = (part for source in sources for part in _read(source, options, block_bytes, broken))
+    records = Records.concat(parts, options.keep)
+    if broken and not records.count:
+        raise InputError(broken[0])
     if not records.count:
         raise _no_metrics(sources, records.tally)
     built = turns.build(records)
@@ -38,15 +38,24 @@ def tabulate(
         ledger=built.ledger,
         bad_lines=records.tally.bad_lines,
         shapes=dict(records.tally.shapes),
+        unknown=dict(records.tally.unknown),
+        rejected=records.tally.rejected,
+        broken=broken,
         notes=built.notes,
     )
 
 
-def _read(source: Source, options: Options, block_bytes: int) -> Iterator[Records]:
-    for _, blocks in groupby(source.blocks(block_bytes), key=lambda block: block.source):
+def _read(
+    source: Source, options: Options, block_bytes: int, broken: list[str]
+) -> Iterator[Records]:
+    """The records of a source; where an archive breaks is added to `broken`."""
+    for name in source.files:
         reader = LineReader(options)
-        for block in blocks:
-            yield reader.read(block)
+        try:
+            for block in source.blocks(name, block_bytes):
+                yield reader.read(block)
+        except BrokenArchiveError as error:
+            broken.append(error.message)
         yield reader.finish()
 
 

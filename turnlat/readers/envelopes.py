@@ -43,6 +43,18 @@ _PREFIXES = {
 }
 
 
+ENVELOPES = {
+    "docker": "the json-file driver's objects; lines that it cut are joined",
+    "kubernetes cri": "the container runtime's prefix; lines that it cut are joined",
+    "kubectl prefix": "kubectl logs --prefix",
+    "kubectl timestamp": "kubectl logs --timestamps",
+    "docker compose": "docker compose logs, in colour or not",
+    "journald": "journalctl -o json",
+    "any other JSON": "with --unwrap FIELD, the field that holds the line",
+}
+"""What is recognised around a line, for people."""
+
+
 def strip_prefix(content: bytes) -> Unwrapped | None:
     """The line behind a text prefix; null where there is none."""
     for shape, pattern in _PREFIXES.items():

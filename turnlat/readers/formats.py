@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from turnlat.readers import console, hook, node, production, pydantic, wrapped
+from turnlat.readers import console, hook, node, production, pydantic, usage_summary, wrapped
 from turnlat.readers.fields import Decoded, JsonObject
 
 
@@ -28,7 +28,7 @@ class Format:
 
 FORMATS = tuple(
     Format(module.NAME, module.ABOUT, module.EXAMPLE, module.decode)
-    for module in (node, hook, production, wrapped, pydantic)
+    for module in (node, hook, production, wrapped, pydantic, usage_summary)
 )
 """In the order in which they are tried; the first that knows a line reads it."""
 

@@ -24,6 +24,9 @@ from turnlat.records import BadLine, Collector, Origin, Records
 _DEEPEST = 4
 """Envelopes in envelopes: journald around Docker around Compose, and one to spare."""
 
+_LONGEST_TYPE = 80
+"""More of an unknown metric type is not worth keeping."""
+
 _WRAPPED_ROW = re.compile(rb" {4,}(?:\d\d:\d\d:\d\d\.\d{3}| {12}) ")
 _WRAPPED_METRIC = re.compile(
     rb"\s+(?:\d\d:\d\d:\d\d\.\d{3} +)?(?:INFO|DEBUG)\b.{0,12}? \S+ +[A-Za-z]+ metrics\b"
@@ -184,6 +187,8 @@ class LineReader:
             tally.shapes[line.shape or format_.name] += 1
             return
         tally.other += 1
+        if isinstance(type_ := decoded.get("type"), str) and type_.endswith("_metrics"):
+            tally.unknown[type_[:_LONGEST_TYPE]] += 1
 
     def _add(self, line: _Line, decoded: JsonObject, found: Decoded) -> None:
         if found.record.timestamp is None and line.time is not None:

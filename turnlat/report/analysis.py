@@ -245,8 +245,9 @@ def _ledger_table(ledger: pl.DataFrame) -> Table:
 def _headline(run: Run) -> list[str]:
     """What was read, where it went, and what became of it, a line each."""
     counts = run.ledger.flat()
+    outcomes = dict.fromkeys(OUTCOMES, 0) | dict(run.frame["outcome"].value_counts().iter_rows())
     sessions = run.frame["session"].n_unique()
-    user_turns = sum(counts[name] for name in USER_TURNS)
+    user_turns = sum(outcomes[name] for name in USER_TURNS)
     read = [
         plural(run.ledger.lines, "line"),
         plural(sessions, "session"),
@@ -258,7 +259,7 @@ def _headline(run: Run) -> list[str]:
     return [
         f"{run.label}: {', '.join(read)}",
         f"ledger: lines {lines}; records {records}",
-        f"turns: {_counts(counts, OUTCOMES)}",
+        f"turns: {_counts(outcomes, OUTCOMES)}",
     ]
 
 

@@ -12,6 +12,7 @@ from turnlat.turns import (
     duplicates,
     grouping,
     latency,
+    merging,
     sentinels,
     sessions,
     speeches,
@@ -38,15 +39,16 @@ class Turns:
 
 def build(records: Records) -> Turns:
     """All turns and speeches of `records`."""
-    unique, dropped = duplicates.drop(sessions.assign(records.frames))
-    frames = speeches.with_starts(grouping.infer(sentinels.clean(unique)))
+    unique, repeated = duplicates.drop(sessions.assign(records.frames))
+    whole, merged = merging.merge(unique)
+    frames = speeches.with_starts(grouping.infer(sentinels.clean(whole)))
     stitched = stitching.outcomes(stitching.stitch(speeches.of(frames)))
     attributed = _attribute(frames, stitched)
     turns = stitched.filter(pl.col("taken_by").is_null())
     spoken = latency.of_speaking(turns, attributed)
     frame = table.assemble(spoken, stitched, attributed, records.keep)
-    ledger = _ledger(records, attributed, frame, dropped)
-    return Turns(frame, attributed, ledger, _run_notes(records, frame, ledger))
+    ledger = _ledger(records, attributed, frame, repeated + merged)
+    return Turns(frame, attributed, ledger, _run_notes(records, frame, ledger, merged))
 
 
 def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:
@@ -82,7 +84,7 @@ def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int)
     )
 
 
-def _run_notes(records: Records, frame: pl.DataFrame, ledger: Ledger) -> list[Note]:
+def _run_notes(records: Records, frame: pl.DataFrame, ledger: Ledger, merged: int) -> list[Note]:
     """What a reader must know about the whole run, beside the notes of its turns."""
     tally = records.tally
     counts = {
@@ -90,6 +92,7 @@ def _run_notes(records: Records, frame: pl.DataFrame, ledger: Ledger) -> list[No
         "no-eou": 0 if records.frames["eou"].height else frame.height,
         "unmeasured": ledger.outcomes["unmeasured"],
         "unattributed": ledger.unattributed,
+        "merged": merged,
         "not-finite": tally.not_finite,
         "wrapped": tally.wrapped,
         "undated": tally.undated,
