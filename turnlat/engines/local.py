@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from turnlat import readers, turns
+from turnlat import turns
 from turnlat.engines import Tables
 from turnlat.errors import InputError
+from turnlat.readers import document
 from turnlat.records import Records, Tally
 from turnlat.sources import BLOCK_BYTES, Source
 from turnlat.summaries import transcriptions, usage
@@ -22,11 +23,7 @@ def tabulate(
     """
     sources = list(sources)
     records = Records.concat(
-        (
-            readers.read_block(block, keep)
-            for source in sources
-            for block in source.blocks(block_bytes)
-        ),
+        (part for source in sources for part in document.read(source.blocks(block_bytes), keep)),
         keep,
     )
     if not records.count:

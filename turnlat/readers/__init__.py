@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from turnlat.blocks import Block
-from turnlat.readers import hook, production
+from turnlat.readers import chat, hook, production, session_report
 from turnlat.readers.fields import BadValueError, Decoded, JsonObject, text_or_none
 from turnlat.records import BadLine, Collector, Origin, Records
 
@@ -33,7 +33,7 @@ class Format:
 
 FORMATS = tuple(
     Format(module.NAME, module.ABOUT, module.EXAMPLE, module.decode)
-    for module in (hook, production)
+    for module in (hook, production, chat, session_report)
 )
 """In the order in which they are tried."""
 
@@ -79,20 +79,27 @@ def _read_line(line: bytes, number: int, block: Block, collector: Collector) -> 
         tally.other += 1
         tally.wrapped += _WRAPPED_METRIC.match(line) is not None
         return
-    decoded, finite = _loads(content)
+    decoded, finite = loads(content)
+    if collect(decoded, number, block, collector):
+        tally.metric += 1
+        tally.not_finite += not finite
+    else:
+        tally.other += 1
+
+
+def collect(decoded: JsonObject, number: int, block: Block, collector: Collector) -> bool:
+    """Take in the records of one object; whether it has any."""
     for format_ in FORMATS:
         if found := format_.decode(decoded):
             for record in found:
                 origin = _origin(decoded, number, block, record, collector)
                 collector.add(record.kind, record.record, origin)
-            tally.metric += 1
-            tally.not_finite += not finite
-            tally.shapes[format_.name] += 1
-            return
-    tally.other += 1
+            collector.tally.shapes[format_.name] += 1
+            return True
+    return False
 
 
-def _loads(content: bytes) -> tuple[JsonObject, bool]:
+def loads(content: bytes) -> tuple[JsonObject, bool]:
     """The object on the line, and whether all its numbers are finite; others become null."""
     try:
         return orjson.loads(content), True
