@@ -12,6 +12,7 @@ from turnlat.turns import (
     duplicates,
     grouping,
     latency,
+    messages,
     sentinels,
     sessions,
     speeches,
@@ -46,16 +47,18 @@ def build(records: Records) -> Turns:
     spoken = latency.of_speaking(turns, attributed)
     frame = table.assemble(spoken, stitched, attributed, records.keep)
     ledger = _ledger(records, attributed, frame, dropped)
-    return Turns(frame, attributed, ledger, _run_notes(records, frame, ledger))
+    notes = _run_notes(records, attributed, frame, ledger)
+    return Turns(frame, attributed, ledger, notes)
 
 
 def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:
     """Give every record the turn that it belongs to; null for those without a speech."""
     part = stitched.select("speech", "turn_speech", "fills")
-    return frames | {
+    spoken = {
         kind: frames[kind].join(part, on="speech", how="left", maintain_order="left")
         for kind in sessions.SPEAKING
     }
+    return frames | spoken | {"chat": messages.attribute(frames)}
 
 
 def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int) -> Ledger:
@@ -64,7 +67,8 @@ def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int)
     loose = sum(frames[kind]["turn_speech"].null_count() for kind in sessions.SPEAKING)
     speaking = sum(frames[kind].height for kind in sessions.SPEAKING)
     unique = sum(frames[kind].height for kind in KINDS)
-    in_turns = speaking - loose + responses
+    said = frames["chat"]["message_turn"].count()
+    in_turns = speaking - loose + responses + said
     counts = dict(frame["outcome"].value_counts().iter_rows())
     return Ledger(
         lines=tally.lines,
@@ -82,12 +86,14 @@ def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int)
     )
 
 
-def _run_notes(records: Records, frame: pl.DataFrame, ledger: Ledger) -> list[Note]:
+def _run_notes(records: Records, frames: Frames, frame: pl.DataFrame, ledger: Ledger) -> list[Note]:
     """What a reader must know about the whole run, beside the notes of its turns."""
     tally = records.tally
+    said = frames["chat"]["message_turn"].drop_nulls().n_unique()
     counts = {
-        "inferred": frame.filter(pl.col("grouping") == "inferred").height,
-        "no-eou": 0 if records.frames["eou"].height else frame.height,
+        "inferred": frame.filter(pl.col("grouping") == "inferred").height - said,
+        "messages": said,
+        "no-eou": 0 if records.frames["eou"].height or said else frame.height,
         "unmeasured": ledger.outcomes["unmeasured"],
         "unattributed": ledger.unattributed,
         "not-finite": tally.not_finite,
