@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from turnlat.readers.fields import Decoded, JsonObject, typed, unix_seconds
 
@@ -34,7 +34,7 @@ def decode(line: JsonObject) -> list[Decoded] | None:
     return [message({"created_at": line.get("created_at")} | item)]
 
 
-def is_message(item: object) -> bool:
+def is_message(item: object) -> TypeGuard[JsonObject]:
     """Whether `item` is a message of a LiveKit that keeps metrics with it, if only empty ones."""
     return (
         isinstance(item, dict)

@@ -40,9 +40,9 @@ def _items(report: JsonObject) -> Iterator[tuple[JsonObject, bool | None]]:
         yield item, called
         called = item.get("type") in _TOOL_ITEMS or (called and item.get("type") != "message")
     for event in _objects(report, "events"):
-        item = event.get("item")
-        if event.get("type") == chat.EVENT and isinstance(item, dict):
-            yield item, None
+        added = event.get("item")
+        if event.get("type") == chat.EVENT and isinstance(added, dict):
+            yield added, None
 
 
 def _objects(holder: JsonObject, name: str) -> list[JsonObject]:

@@ -13,6 +13,7 @@ from turnlat.turns import (
     grouping,
     latency,
     messages,
+    reported,
     sentinels,
     sessions,
     speeches,
@@ -44,7 +45,7 @@ def build(records: Records) -> Turns:
     stitched = stitching.outcomes(stitching.stitch(speeches.of(frames)))
     attributed = _attribute(frames, stitched)
     turns = stitched.filter(pl.col("taken_by").is_null())
-    spoken = latency.of_speaking(turns, attributed)
+    spoken = reported.fill(latency.of_speaking(turns, attributed), attributed["chat"])
     frame = table.assemble(spoken, stitched, attributed, records.keep)
     ledger = _ledger(records, attributed, frame, dropped)
     notes = _run_notes(records, attributed, frame, ledger)
@@ -67,7 +68,7 @@ def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int)
     loose = sum(frames[kind]["turn_speech"].null_count() for kind in sessions.SPEAKING)
     speaking = sum(frames[kind].height for kind in sessions.SPEAKING)
     unique = sum(frames[kind].height for kind in KINDS)
-    said = frames["chat"]["message_turn"].count()
+    said = frames["chat"].filter("alone")["exchange"].count()
     in_turns = speaking - loose + responses + said
     counts = dict(frame["outcome"].value_counts().iter_rows())
     return Ledger(
@@ -89,7 +90,7 @@ def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int)
 def _run_notes(records: Records, frames: Frames, frame: pl.DataFrame, ledger: Ledger) -> list[Note]:
     """What a reader must know about the whole run, beside the notes of its turns."""
     tally = records.tally
-    said = frames["chat"]["message_turn"].drop_nulls().n_unique()
+    said = frames["chat"].filter("alone")["exchange"].drop_nulls().n_unique()
     counts = {
         "inferred": frame.filter(pl.col("grouping") == "inferred").height - said,
         "messages": said,

@@ -20,7 +20,7 @@ _MEASURED = ("eou", "llm", "tts", "realtime")
 
 _PLACE = ("source", "line", "order")
 _SEGMENT = ("session", "segment")
-_ROW = "message_turn"
+_ROW = "exchange"
 
 _USER = pl.col("role") == "user"
 _AGENT = pl.col("role") == "assistant"
@@ -43,21 +43,23 @@ _SPOKEN = _USER & pl.any_horizontal(
 
 
 def attribute(frames: Frames) -> pl.DataFrame:
-    """The chat messages in their order, with `message_turn`: the row that each makes or joins.
+    """The chat messages in their order, with `exchange`: the turn that each opens or joins.
 
-    It is null for messages of sessions with better records, and for those that nobody spoke.
+    It is a message's own where the agent spoke unasked, and null where nobody spoke. `alone`: the
+    session has no better records, so that its exchanges are rows of the turn table.
     """
     ordered = _ordered(frames["chat"]).with_row_index("message")
     measured = pl.concat([frames[kind].select("session") for kind in _MEASURED])
-    alone = ~pl.col("session").is_in(measured["session"].unique().to_list())
-    in_turn = pl.col("opens") & (_USER | pl.col("joins"))
-    row = (
-        pl.when(alone & in_turn)
+    exchange = (
+        pl.when(pl.col("opens") & (_USER | pl.col("joins")))
         .then(pl.col("message").first().over(_SEGMENT))
-        .when(alone & _HEARD)
+        .when(_HEARD)
         .then("message")
     )
-    return _joining(ordered).with_columns(row.alias(_ROW))
+    return _joining(ordered).with_columns(
+        exchange.alias(_ROW),
+        alone=~pl.col("session").is_in(measured["session"].unique().to_list()),
+    )
 
 
 def _ordered(chat: pl.DataFrame) -> pl.DataFrame:
@@ -106,7 +108,7 @@ def _decided() -> pl.Expr:
 
 
 def rows(chat: pl.DataFrame, kept: list[str]) -> pl.DataFrame:
-    """One row per turn and per message that the agent spoke unasked, out of `attribute`'s frame.
+    """One row per exchange of the messages, which are `attribute`'s.
 
     Times are Unix seconds: `user_stopped`, `first_audio`, `recorded` and, for sorting, `at`.
     """
@@ -135,6 +137,7 @@ def _reduce(messages: pl.DataFrame, kept: list[str]) -> pl.DataFrame:
         .agg(
             *_of_user("timestamp", "transcription_delay", "end_of_turn_delay"),
             *_of_user("on_user_turn_completed_delay", "stopped_speaking_at", "stt_model"),
+            _decided().filter(_USER).first().alias("decided"),
             *_of_answer("started_speaking_at", "llm_node_ttft", "llm_node_ttfs", "tts_node_ttfb"),
             *_of_answer("e2e_latency", "llm_model", "tts_model"),
             _STARTED.filter(_HEARD).min().alias("first_audio"),

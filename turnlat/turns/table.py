@@ -67,8 +67,9 @@ _TURN = "turn_speech"
 def assemble(
     turns: pl.DataFrame, stitched: pl.DataFrame, frames: Frames, keep: tuple[str, ...]
 ) -> pl.DataFrame:
-    """One row per turn and loose speech, per response of a speech-to-speech model, and per turn
-    of a session that has only chat messages.
+    """One row per turn and loose speech, and per response of a speech-to-speech model.
+
+    Chat messages give rows in sessions that have no other records of them.
     """
     kept = [kept_column(name) for name in keep]
     spoken = (
@@ -78,7 +79,10 @@ def assemble(
         .join(_first_record(frames, kept), on=_TURN, how="left")
         .pipe(_spoken_columns)
     )
-    others = (_realtime(frames["realtime"]), _said(messages.rows(frames["chat"], kept)))
+    others = (
+        _realtime(frames["realtime"]),
+        _said(messages.rows(frames["chat"].filter("alone"), kept)),
+    )
     rows = pl.concat([_typed(part, kept) for part in (spoken, *others)])
     return _numbered(_with_stt_model(rows, frames["stt"])).rename(
         dict(zip(kept, keep, strict=True))
@@ -196,7 +200,7 @@ def _spoken_columns(turns: pl.DataFrame) -> pl.DataFrame:
     )
     return turns.with_columns(
         at=pl.coalesce("decided_at", "start", "recorded"),
-        interrupted=pl.when(cancelled).then(statement=True),
+        interrupted=pl.when(cancelled).then(statement=True).otherwise("reported_interrupted"),
         grouping=pl.when("inferred").then(pl.lit("inferred")).otherwise(pl.lit("speech_id")),
         user_stopped_at=_time("user_stopped"),
         first_audio_at=_time("first_audio"),
@@ -217,7 +221,9 @@ def _notes() -> pl.Expr:
         "no-llm": replied & pl.col("all_llm_calls").is_null(),
         "no-first-token": pl.col("no_first_token"),
         "no-first-byte": pl.col("no_first_byte"),
-        "no-duration": replied & pl.col("tts_started_at").is_null(),
+        "no-duration": replied & pl.col("tts_started_at").is_null() & ~pl.col("e2e_reported"),
+        "e2e-reported": pl.col("e2e_reported"),
+        "e2e-differs": pl.col("e2e_differs"),
         "implausible": pl.any_horizontal("llm_implausible", "tts_implausible"),
         "maybe-heard": (pl.col("outcome") == "silent")
         & pl.col("llm_interrupted")
