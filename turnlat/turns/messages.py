@@ -22,6 +22,8 @@ _PLACE = ("source", "line", "order")
 _SEGMENT = ("session", "segment")
 _ROW = "exchange"
 
+_DURATIONS = ("llm_node_ttft", "llm_node_ttfs", "tts_node_ttfb")
+
 _USER = pl.col("role") == "user"
 _AGENT = pl.col("role") == "assistant"
 _STOPPED = pl.col("stopped_speaking_at")
@@ -75,7 +77,7 @@ def _ordered(chat: pl.DataFrame) -> pl.DataFrame:
     )
     return (
         chat.sort("session", *_PLACE)
-        .with_columns(moment=moment.forward_fill().over("session"))
+        .with_columns(moment=moment.forward_fill().backward_fill().over("session"))
         .sort("session", "moment", *_PLACE)
         .with_columns(segment=_USER.cum_sum().over("session"))
     )
@@ -206,10 +208,12 @@ def _wait() -> list[pl.Expr]:
     filled = (pl.col("first_audio") < _STARTED).fill_null(value=False)
     measured = pl.col("first_audio") - pl.col("stopped")
     reported = pl.when(~filled).then("e2e_latency")
+    wait = pl.coalesce(reported, measured)
+    sound = known & pl.col("is_turn") & (wait <= LONGEST_DURATION)
+    odd = [~pl.col(name).is_between(0, LONGEST_DURATION) for name in _DURATIONS]
     return [
-        pl.when(known & pl.col("is_turn"))
-        .then(pl.coalesce(reported, measured))
-        .alias("e2e_latency"),
+        pl.when(sound).then(wait).alias("e2e_latency"),
+        pl.any_horizontal(wait > LONGEST_DURATION, *odd).alias("implausible"),
         pl.when(known).then("stopped").alias("user_stopped"),
         filled.alias("filled"),
     ]
@@ -239,6 +243,7 @@ def _sound(name: str) -> pl.Expr:
 def _notes() -> pl.Expr:
     flags = {
         "clock-step": pl.col("clock_step"),
+        "implausible": pl.col("implausible"),
         "filler": pl.col("filled"),
         "sentence-inside": pl.col("llm_ttft").is_not_null()
         & pl.col("tts_ttfb").is_not_null()
