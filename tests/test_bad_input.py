@@ -6,35 +6,19 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import DATA, all_logs, eou, llm, load, tts, write_log
+from sums import add_up
 
 import turnlat
 from turnlat import readers
 from turnlat.blocks import Block
 from turnlat.engines import local
-from turnlat.metrics import COMPONENTS
 from turnlat.sources import find
 
 TURN = [eou("a", 0), llm("a", 0), tts("a", 0.7)]
-
-
-def add_up(run: turnlat.Run) -> None:
-    ledger = run.ledger
-    assert ledger.lines == (
-        ledger.metric + ledger.other + ledger.blank + ledger.bad + ledger.joined
-    )
-    assert ledger.records == (
-        ledger.in_turns + ledger.in_sessions + ledger.unattributed + ledger.duplicates
-    )
-    assert sum(ledger.outcomes.values()) == run.turns.height
-    waited = run.turns.filter(pl.col("e2e_latency").is_not_null())
-    parts = waited.select(pl.sum_horizontal(c.name for c in COMPONENTS)).to_series()
-    assert ((parts - waited["e2e_latency"]).abs() <= 1e-6).all()
-    assert (waited["e2e_latency"] > 0).all()
 
 
 @pytest.mark.parametrize("log", all_logs(), ids=lambda path: str(path.relative_to(DATA)))

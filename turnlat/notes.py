@@ -52,6 +52,18 @@ TURN_NOTES: dict[str, str] = {
         "several conversations share this file and nothing tells them apart, so rules that look "
         "at neighbouring turns were not applied; log job_id or room"
     ),
+    "e2e-reported": (
+        "its TTS record has no duration, so the wait is the one that LiveKit reports in its chat "
+        "message"
+    ),
+    "e2e-differs": (
+        "LiveKit's chat message reports a wait that differs by more than 50 ms from that of the "
+        "metrics, which is shown; look at that turn's records"
+    ),
+    "sentence-inside": (
+        "tts_ttfb may hold the wait for the first sentence, as LiveKit before 1.6.5 reports it; "
+        "upgrade to 1.6.9 or record whole metrics objects to have them apart"
+    ),
     "ids-repeated": "speech_ids repeat across sessions; each session's are its own",
 }
 """Notes of single turns, by the code that the `notes` column holds."""
@@ -60,6 +72,10 @@ RUN_NOTES: dict[str, str] = {
     "inferred": (
         "the LLM and TTS records carry no speech_id: turns were put together by order and time; "
         "record whole metrics objects to have them exact"
+    ),
+    "messages": (
+        "turns and speeches were made of chat messages, joined by order; the LLM's start and tool "
+        "calls are in the remainder; record whole metrics objects to have them apart"
     ),
     "no-eou": (
         "there is no EOU record, so nobody knows when users stopped; llm_ttft and tts_ttfb are "

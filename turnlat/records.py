@@ -92,6 +92,36 @@ class Realtime(Record):
     output_tokens: float | None = None
 
 
+class Chat(Record):
+    """One message of the conversation, without its text; `request_id` is its id.
+
+    `timestamp` is its `created_at`: where the final transcript came, or the reply was begun.
+    """
+
+    role: str | None = None
+    interrupted: bool | None = None
+    started_speaking_at: float | None = None
+    stopped_speaking_at: float | None = None
+    transcription_delay: float | None = None
+    end_of_turn_delay: float | None = None
+    """End of speech to the decision that the turn was over; contains the transcription delay."""
+    on_user_turn_completed_delay: float | None = None
+    llm_node_ttft: float | None = None
+    llm_node_ttfs: float | None = None
+    """LLM request to the first sentence handed to the TTS; only in LiveKit 1.6.9 and later."""
+    tts_node_ttfb: float | None = None
+    """To the first audio: from the first token on before LiveKit 1.6.5, then from the sentence."""
+    e2e_latency: float | None = None
+    playback_latency: float | None = None
+    llm_model: str | None = None
+    tts_model: str | None = None
+    stt_model: str | None = None
+    order: int | None = None
+    """Its place among the items of the session's history."""
+    follows_tool: bool | None = None
+    """Whether a tool was called since the message before; null where the source does not tell."""
+
+
 class Other(Record):
     """A metric that only counts: VAD, interruption, avatar, end-of-turn inference, decision."""
 
@@ -104,6 +134,7 @@ KINDS: dict[str, type[Record]] = {
     "tts": Tts,
     "stt": Stt,
     "realtime": Realtime,
+    "chat": Chat,
     "other": Other,
 }
 
@@ -127,7 +158,12 @@ seven tell sessions and agents apart, and `plain` says that its numbers are `log
 ones and its timestamp is that of the log line.
 """
 
-_TYPES: dict[type, pl.DataType] = {float: pl.Float64(), str: pl.String(), bool: pl.Boolean()}
+_TYPES: dict[type, pl.DataType] = {
+    float: pl.Float64(),
+    int: pl.Int64(),
+    str: pl.String(),
+    bool: pl.Boolean(),
+}
 
 
 def schema(kind: str, keep: Iterable[str] = ()) -> dict[str, pl.DataType]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from turnlat import turns
+from turnlat.blocks import Block
 from turnlat.engines import Tables
 from turnlat.errors import InputError
-from turnlat.readers import LineReader, Options
+from turnlat.readers import Options, document
 from turnlat.records import Records, Tally
 from turnlat.sources import BLOCK_BYTES, BrokenArchiveError, Source
 from turnlat.summaries import transcriptions, usage
@@ -50,13 +51,14 @@ def _read(
 ) -> Iterator[Records]:
     """The records of a source; where an archive breaks is added to `broken`."""
     for name in source.files:
-        reader = LineReader(options)
-        try:
-            for block in source.blocks(name, block_bytes):
-                yield reader.read(block)
-        except BrokenArchiveError as error:
-            broken.append(error.message)
-        yield reader.finish()
+        yield from document.read(_blocks(source, name, block_bytes, broken), options)
+
+
+def _blocks(source: Source, name: str, block_bytes: int, broken: list[str]) -> Iterator[Block]:
+    try:
+        yield from source.blocks(name, block_bytes)
+    except BrokenArchiveError as error:
+        broken.append(error.message)
 
 
 _HOW_TO_LOG = (

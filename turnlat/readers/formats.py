@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from turnlat.readers import console, hook, node, production, pydantic, usage_summary, wrapped
+from turnlat.readers import (
+    chat,
+    console,
+    hook,
+    node,
+    production,
+    pydantic,
+    session_report,
+    usage_summary,
+    wrapped,
+)
 from turnlat.readers.fields import Decoded, JsonObject
 
 
@@ -28,7 +38,16 @@ class Format:
 
 FORMATS = tuple(
     Format(module.NAME, module.ABOUT, module.EXAMPLE, module.decode)
-    for module in (node, hook, production, wrapped, pydantic, usage_summary)
+    for module in (
+        node,
+        hook,
+        production,
+        chat,
+        session_report,
+        wrapped,
+        pydantic,
+        usage_summary,
+    )
 )
 """In the order in which they are tried; the first that knows a line reads it."""
 

@@ -91,6 +91,28 @@ class LineReader:
             self._count(line, b"".join(line.parts).strip())
         return self._hand_over()
 
+    def read_document(self, file: Block) -> Records | None:
+        """The records of a file that is one JSON value; null where it is none.
+
+        The first line stands for the document, all others are `joined` to it.
+        """
+        tally = self._collector.tally
+        line = _Line(file, file.first_line, file.offset, file.lines())
+        try:
+            value, line.finite = syntax.loads(file.data.removeprefix(syntax.BOM))
+            values = value if isinstance(value, list) else [value]
+            objects = [item for item in values if isinstance(item, dict)]
+            found = [self._decode(line, item) for item in objects]
+        except syntax.BadLineError:
+            return None
+        except BadValueError as error:
+            self._reject(line, error)
+        else:
+            tally.metric, tally.other = int(any(found)), int(not any(found))
+            tally.not_finite = int(any(found) and not line.finite)
+        tally.joined = len(line.raw) - 1
+        return self._hand_over()
+
     def _hand_over(self) -> Records:
         records = self._collector.records()
         self._collector = Collector(self._options.keep)
@@ -105,17 +127,13 @@ class LineReader:
     def _open(self, line: _Line, content: bytes) -> tuple[_Line, _Inner] | None:
         """The line inside all envelopes; null where it goes on in the next one."""
         for _ in range(_DEEPEST):
-            stripped = content.strip().removeprefix(syntax.BOM).lstrip()
-            inner: _Inner = stripped
-            opened: Unwrapped | None = None
-            if not stripped.startswith(b"{"):
-                opened = envelopes.strip_prefix(stripped)
+            inner = self._syntax(line, content.strip().removeprefix(syntax.BOM).lstrip())
+            if isinstance(inner, bytes):
+                opened = envelopes.strip_prefix(inner)
+            elif isinstance(inner, dict):
+                opened = envelopes.open_object(inner, self._options.unwrap)
             else:
-                try:
-                    inner, line.finite = syntax.loads(stripped)
-                    opened = envelopes.open_object(inner, self._options.unwrap)
-                except syntax.BadLineError as error:
-                    inner = error
+                opened = None
             if opened is None:
                 return line, inner
             line, joined = self._join(line, opened)
@@ -123,6 +141,18 @@ class LineReader:
                 return None
             content = joined
         return line, content.strip()
+
+    @staticmethod
+    def _syntax(line: _Line, content: bytes) -> _Inner:
+        """The object that the line is; text as it is."""
+        if not content.startswith(b"{"):
+            return content
+        try:
+            decoded: JsonObject
+            decoded, line.finite = syntax.loads(content)
+        except syntax.BadLineError as error:
+            return error
+        return decoded
 
     def _join(self, line: _Line, opened: Unwrapped) -> tuple[_Line, bytes | None]:
         """`line` with what its envelope tells; its content, with the parts that came before."""
@@ -150,12 +180,14 @@ class LineReader:
             if isinstance(inner, syntax.BadLineError):
                 raise inner
             decoded = self._object(line, inner) if isinstance(inner, bytes) else inner
-            if decoded is not None:
-                self._decode(line, decoded)
-            elif inner:
-                tally.other += 1
-            else:
+            if decoded is not None and self._decode(line, decoded):
+                tally.metric += 1
+                tally.not_finite += not line.finite
+                tally.undated += not console.has_date(decoded)
+            elif inner == b"":
                 tally.blank += 1
+            else:
+                tally.other += 1
         except (syntax.BadLineError, BadValueError) as error:
             self._reject(line, error)
 
@@ -164,7 +196,8 @@ class LineReader:
         if not content:
             return None
         if content.startswith(b"{"):
-            return syntax.loads(content)[0]
+            decoded: JsonObject = syntax.loads(content)[0]
+            return decoded
         text = syntax.text(content)
         if _WRAPPED_ROW.match(line.raw[0]):
             self._collector.tally.wrapped += _WRAPPED_METRIC.match(line.raw[0]) is not None
@@ -172,7 +205,8 @@ class LineReader:
         line.shape = console.NAME
         return console.as_object(text)
 
-    def _decode(self, line: _Line, decoded: JsonObject) -> None:
+    def _decode(self, line: _Line, decoded: JsonObject) -> bool:
+        """Take in the records of one object; whether it has any."""
         tally = self._collector.tally
         for format_ in FORMATS:
             found = format_.decode(decoded)
@@ -180,15 +214,11 @@ class LineReader:
                 continue
             for record in found:
                 self._add(line, decoded, record)
-            tally.metric += bool(found)
-            tally.other += not found
-            tally.not_finite += bool(found) and not line.finite
-            tally.undated += bool(found) and not console.has_date(decoded)
             tally.shapes[line.shape or format_.name] += 1
-            return
-        tally.other += 1
+            return bool(found)
         if isinstance(type_ := decoded.get("type"), str) and type_.endswith("_metrics"):
             tally.unknown[type_[:_LONGEST_TYPE]] += 1
+        return False
 
     def _add(self, line: _Line, decoded: JsonObject, found: Decoded) -> None:
         if found.record.timestamp is None and line.time is not None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import orjson
-
-from turnlat.readers.fields import JsonObject
 
 BOM = b"\xef\xbb\xbf"
 _STRING_OR_NOT_FINITE = re.compile(
@@ -20,8 +19,8 @@ class BadLineError(ValueError):
     """A line that is broken, and why."""
 
 
-def loads(content: bytes) -> tuple[JsonObject, bool]:
-    """The object on the line, and whether all its numbers are finite; others become null.
+def loads(content: bytes) -> tuple[Any, bool]:
+    """The JSON value, and whether all its numbers are finite; others become null.
 
     Raises `BadLineError` where it is none: orjson is the judge of that.
     """

@@ -13,6 +13,8 @@ from turnlat.turns import (
     grouping,
     latency,
     merging,
+    messages,
+    reported,
     sentinels,
     sessions,
     speeches,
@@ -45,19 +47,23 @@ def build(records: Records) -> Turns:
     stitched = stitching.outcomes(stitching.stitch(speeches.of(frames)))
     attributed = _attribute(frames, stitched)
     turns = stitched.filter(pl.col("taken_by").is_null())
-    spoken = latency.of_speaking(turns, attributed)
+    spoken = reported.fill(latency.of_speaking(turns, attributed), attributed["chat"])
     frame = table.assemble(spoken, stitched, attributed, records.keep)
     ledger = _ledger(records, attributed, frame, repeated + merged)
-    return Turns(frame, attributed, ledger, _run_notes(records, frame, ledger, merged))
+    notes = _run_notes(records, attributed, frame, ledger)
+    if merged:
+        notes.append(Note.of("merged", merged))
+    return Turns(frame, attributed, ledger, notes)
 
 
 def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:
     """Give every record the turn that it belongs to; null for those without a speech."""
     part = stitched.select("speech", "turn_speech", "fills")
-    return frames | {
+    spoken = {
         kind: frames[kind].join(part, on="speech", how="left", maintain_order="left")
         for kind in sessions.SPEAKING
     }
+    return frames | spoken | {"chat": messages.attribute(frames)}
 
 
 def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int) -> Ledger:
@@ -66,7 +72,8 @@ def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int)
     loose = sum(frames[kind]["turn_speech"].null_count() for kind in sessions.SPEAKING)
     speaking = sum(frames[kind].height for kind in sessions.SPEAKING)
     unique = sum(frames[kind].height for kind in KINDS)
-    in_turns = speaking - loose + responses
+    said = frames["chat"].filter("alone")["exchange"].count()
+    in_turns = speaking - loose + responses + said
     counts = dict(frame["outcome"].value_counts().iter_rows())
     return Ledger(
         lines=tally.lines,
@@ -84,15 +91,16 @@ def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int)
     )
 
 
-def _run_notes(records: Records, frame: pl.DataFrame, ledger: Ledger, merged: int) -> list[Note]:
+def _run_notes(records: Records, frames: Frames, frame: pl.DataFrame, ledger: Ledger) -> list[Note]:
     """What a reader must know about the whole run, beside the notes of its turns."""
     tally = records.tally
+    said = frames["chat"].filter("alone")["exchange"].drop_nulls().n_unique()
     counts = {
-        "inferred": frame.filter(pl.col("grouping") == "inferred").height,
-        "no-eou": 0 if records.frames["eou"].height else frame.height,
+        "inferred": frame.filter(pl.col("grouping") == "inferred").height - said,
+        "messages": said,
+        "no-eou": 0 if records.frames["eou"].height or said else frame.height,
         "unmeasured": ledger.outcomes["unmeasured"],
         "unattributed": ledger.unattributed,
-        "merged": merged,
         "not-finite": tally.not_finite,
         "wrapped": tally.wrapped,
         "undated": tally.undated,

@@ -38,7 +38,7 @@ def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
         .join(_longest_silence(tts), on="turn_speech", how="left")
         .with_columns(_wait())
         .with_columns(_components())
-        .with_columns(remainder=_remainder())
+        .with_columns(remainder=remainder())
         .pipe(_undo_clock_steps)
         .with_columns(total_latency=total(DEFAULT_TOTAL))
     )
@@ -133,7 +133,8 @@ def _components() -> list[pl.Expr]:
     ]
 
 
-def _remainder() -> pl.Expr:
+def remainder() -> pl.Expr:
+    """The wait less all its other components, known or not."""
     rest = pl.col("e2e_latency") - pl.sum_horizontal(_ADDED)
     return pl.when(rest.abs() < CLOCK_RESOLUTION).then(0.0).otherwise(rest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from turnlat.records import LATEST_TIMESTAMP, kept_column
+from turnlat.turns import messages
 from turnlat.turns.ledger import USER_TURNS
 from turnlat.turns.sessions import SPEAKING, Frames
 
@@ -66,7 +67,10 @@ _TURN = "turn_speech"
 def assemble(
     turns: pl.DataFrame, stitched: pl.DataFrame, frames: Frames, keep: tuple[str, ...]
 ) -> pl.DataFrame:
-    """One row per turn and loose speech, and per response of a speech-to-speech model."""
+    """One row per turn and loose speech, and per response of a speech-to-speech model.
+
+    Chat messages give rows in sessions that have no other records of them.
+    """
     kept = [kept_column(name) for name in keep]
     spoken = (
         turns.join(_parts(stitched), on=_TURN, how="left")
@@ -75,7 +79,11 @@ def assemble(
         .join(_first_record(frames, kept), on=_TURN, how="left")
         .pipe(_spoken_columns)
     )
-    rows = pl.concat([_typed(spoken, kept), _typed(_realtime(frames["realtime"]), kept)])
+    others = (
+        _realtime(frames["realtime"]),
+        _said(messages.rows(frames["chat"].filter("alone"), kept)),
+    )
+    rows = pl.concat([_typed(part, kept) for part in (spoken, *others)])
     return _numbered(_with_stt_model(rows, frames["stt"])).rename(
         dict(zip(kept, keep, strict=True))
     )
@@ -192,7 +200,7 @@ def _spoken_columns(turns: pl.DataFrame) -> pl.DataFrame:
     )
     return turns.with_columns(
         at=pl.coalesce("decided_at", "start", "recorded"),
-        interrupted=pl.when(cancelled).then(statement=True),
+        interrupted=pl.when(cancelled).then(statement=True).otherwise("reported_interrupted"),
         grouping=pl.when("inferred").then(pl.lit("inferred")).otherwise(pl.lit("speech_id")),
         user_stopped_at=_time("user_stopped"),
         first_audio_at=_time("first_audio"),
@@ -213,7 +221,9 @@ def _notes() -> pl.Expr:
         "no-llm": replied & pl.col("all_llm_calls").is_null(),
         "no-first-token": pl.col("no_first_token"),
         "no-first-byte": pl.col("no_first_byte"),
-        "no-duration": replied & pl.col("tts_started_at").is_null(),
+        "no-duration": replied & pl.col("tts_started_at").is_null() & ~pl.col("e2e_reported"),
+        "e2e-reported": pl.col("e2e_reported"),
+        "e2e-differs": pl.col("e2e_differs"),
         "implausible": pl.any_horizontal("llm_implausible", "tts_implausible"),
         "maybe-heard": (pl.col("outcome") == "silent")
         & pl.col("llm_interrupted")
@@ -251,16 +261,24 @@ def _realtime(realtime: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _said(turns: pl.DataFrame) -> pl.DataFrame:
+    return turns.with_columns(
+        user_stopped_at=_time("user_stopped"),
+        first_audio_at=_time("first_audio"),
+        recorded_at=_time("recorded"),
+    )
+
+
 def _with_stt_model(rows: pl.DataFrame, stt: pl.DataFrame) -> pl.DataFrame:
     """STT records carry no speech id: a session's model is known where it has only one."""
     models = (
         stt.group_by("session")
         .agg(pl.col("model_name").drop_nulls().unique().alias("models"))
         .filter(pl.col("models").list.len() == 1)
-        .select("session", stt_model=pl.col("models").list.first())
+        .select("session", only_model=pl.col("models").list.first())
     )
     return (
-        rows.drop("stt_model")
-        .join(models, on="session", how="left", maintain_order="left")
+        rows.join(models, on="session", how="left", maintain_order="left")
+        .with_columns(stt_model=pl.coalesce("stt_model", "only_model"))
         .select(rows.columns)
     )
