@@ -6,6 +6,7 @@ The fakes stand behind LiveKit's own interfaces, so turns, metrics and spans are
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -62,14 +63,14 @@ class EarsStream(vad.VADStream):
         for tick in count(1):
             await asyncio.sleep(TICK)
             since = since + TICK if user.speaking != speaking else 0.0
-            self._send(vad.VADEventType.INFERENCE_DONE, tick, speaking, since)
+            self._send(vad.VADEventType.INFERENCE_DONE, tick, since, speaking=speaking)
             if since and (not speaking or since >= SILENCE):
                 speaking = not speaking
                 kind = "START_OF_SPEECH" if speaking else "END_OF_SPEECH"
-                self._send(vad.VADEventType[kind], tick, speaking, since)
+                self._send(vad.VADEventType[kind], tick, since, speaking=speaking)
                 since = 0.0
 
-    def _send(self, kind: vad.VADEventType, tick: int, speaking: bool, since: float) -> None:
+    def _send(self, kind: vad.VADEventType, tick: int, since: float, *, speaking: bool) -> None:
         self._event_ch.send_nowait(
             vad.VADEvent(
                 type=kind,
@@ -206,10 +207,8 @@ class Loudspeaker(io.AudioOutput):
 
     async def _play(self) -> None:
         left = self._started + self._pushed - time.time()
-        try:
+        with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._cleared.wait(), max(left, 0.0))
-        except asyncio.TimeoutError:
-            pass
         played = min(self._pushed, time.time() - self._started)
         interrupted = self._cleared.is_set()
         self._pushed, self._playing = 0.0, None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from turnlat.blocks import Block
-from turnlat.readers import hook, production
+from turnlat.readers import hook, otlp, production
 from turnlat.readers.fields import BadValueError, Decoded, JsonObject, text_or_none
 from turnlat.records import BadLine, Collector, Origin, Records
 
@@ -33,7 +33,7 @@ class Format:
 
 FORMATS = tuple(
     Format(module.NAME, module.ABOUT, module.EXAMPLE, module.decode)
-    for module in (hook, production)
+    for module in (hook, production, otlp)
 )
 """In the order in which they are tried."""
 
