@@ -233,7 +233,7 @@ class Clerk(Agent):
 
 
 async def converse(listen: Callable[[AgentSession], None], *utterances: str) -> None:
-    """Greet the user, then hold one turn for each of `utterances`."""
+    """Greet the user, then hold one turn for each of `utterances`; ` ... ` in one is a pause."""
     user = User()
     session = AgentSession(
         stt=Stenographer(user),
@@ -248,7 +248,8 @@ async def converse(listen: Callable[[AgentSession], None], *utterances: str) -> 
     await session.start(Clerk())
     await session.say("Welcome.")
     for text in utterances:
-        await user.say(text)
+        for part in text.split(" ... "):
+            await user.say(part)
         await _answered(session)
     await session.aclose()
 
