@@ -1,20 +1,23 @@
 """OpenTelemetry: LiveKit's spans in an OTLP/JSON export request, as the records of a hook log.
 
-A span says nothing of its speech, which stands on the agent's turn above it: what one request
-does not hold cannot be joined, and its records keep no speech id.
+A span's speech stands on the agent turn above it, which ends and is exported later. So only a
+request that holds a whole session gives speech ids; records of other requests have none, all
+alike, and are grouped by inference.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import orjson
 
 from turnlat.readers import hook
 from turnlat.readers.fields import Decoded, JsonObject, text_or_none, typed
-from turnlat.readers.spans import Span, Trace, is_request, traces
+from turnlat.readers.spans import Attributes, Span, Trace, is_request, traces
 
 NAME = "otlp"
 ABOUT = (
@@ -33,7 +36,11 @@ _METRICS = ("lk.llm_metrics", "lk.tts_metrics", "lk.realtime_model_metrics")
 _EOU_DELAY = ("lk.end_of_turn_delay", "lk.end_of_utterance_delay")
 """Its name from 1.3 on, and before."""
 _TRANSCRIPTION_DELAY = ("lk.transcription_delay",)
+_CALLBACK = "on_user_turn_completed"
 _CALLBACK_DELAY = ("lk.on_user_turn_completed_delay",)
+_FIRST_SPANS = ("session_start", "start_agent_activity")
+_STARTUP = 10.0
+"""Seconds from a session's start within which one of its first spans starts."""
 _USER_INPUT = ("lk.pii.user_input", "lk.user_input")
 _AGENT_TURNS = ("agent_turn", "assistant_turn")
 _NODES = {
@@ -42,12 +49,17 @@ _NODES = {
 }
 """Spans that time a component from outside: their kind, and the delay that they know."""
 
-_ORIGIN = {
-    "job_id": ("lk.job_id", "job_id"),
-    "room_id": ("lk.room_sid", "room_id"),
-    "room": ("lk.pii.room_name", "lk.room_name", "room"),
-    "agent_name": ("lk.agent_name", "agent_name"),
-}
+_KEYS = (
+    ("job_id", "lk.job_id"),
+    ("job_id", "job_id"),
+    ("room_id", "lk.room_sid"),
+    ("room_id", "room_id"),
+    ("room", "lk.pii.room_name"),
+    ("room", "lk.room_name"),
+    ("room", "room"),
+    ("agent_name", "lk.agent_name"),
+    ("agent_name", "agent_name"),
+)
 """Attributes of some span of a session, or of its process, that tell it apart."""
 
 
@@ -58,29 +70,47 @@ def decode(line: JsonObject) -> list[Decoded] | None:
     return [found for trace in traces(line) for found in _records(trace)]
 
 
-def _records(trace: Trace) -> list[Decoded]:
-    origin = _origin(trace)
-    found = [*_measured(trace), *_unmeasured(trace), *_eous(trace)]
-    return [decoded._replace(origin=origin) for decoded in found]
+def _records(trace: Trace) -> Iterator[Decoded]:
+    whole = _is_whole(trace)
+    speeches = _speeches(trace) if whole else {}
+    shared = _origin(span.attributes for span in trace.spans) if whole else {}
+    for span, found in chain(_measured(trace), _unmeasured(trace), _eous(trace)):
+        found.record.speech_id = found.record.speech_id or speeches.get(span.span_id)
+        own = _origin([span.attributes, span.resource])
+        yield found._replace(origin={"hook_session": span.trace_id or None} | own | shared)
 
 
-def _origin(trace: Trace) -> Mapping[str, str | None]:
-    """What tells the session apart; its trace, where nothing better does."""
-    known: dict[str, str | None] = {"hook_session": trace.spans[0].trace_id or None}
-    carriers = [span.attributes for span in trace.spans] + [span.resource for span in trace.spans]
-    for key, names in _ORIGIN.items():
-        values = (text_or_none(_first(carrier, names)) for carrier in carriers)
-        known[key] = next((value for value in values if value is not None), None)
-    return known
+def _is_whole(trace: Trace) -> bool:
+    """Whether the request holds a session from one of its first spans to its last: its own.
+
+    Of parts, some would know their speeches and some not, and a turn would lose its answer.
+    """
+    sessions = [_start(span) for span in trace.named("agent_session")]
+    starts = [_start(span) for span in trace.named(*_FIRST_SPANS)]
+    return bool(sessions) and all(
+        any(0 <= start - session < _STARTUP for start in starts) for session in sessions
+    )
 
 
-def _measured(trace: Trace) -> Iterator[Decoded]:
+def _start(span: Span) -> float:
+    return span.start or 0.0
+
+
+def _origin(carriers: Iterable[Attributes]) -> dict[str, str | None]:
+    """What tells a session apart: of each key the first value.
+
+    Parts of a session carry what each span says, lest they become sessions of their own.
+    """
+    known = [(key, carrier[name]) for carrier in carriers for key, name in _KEYS if name in carrier]
+    return {key: text_or_none(value) for key, value in reversed(known)}
+
+
+def _measured(trace: Trace) -> Iterator[tuple[Span, Decoded]]:
     """The metrics objects that LiveKit puts whole on the spans of its requests."""
     for span in trace.spans:
         for fields in _metrics(span):
             for found in hook.decode(fields) or []:
-                found.record.speech_id = found.record.speech_id or _speech(span, trace)
-                yield found
+                yield span, found
 
 
 def _metrics(span: Span) -> list[JsonObject]:
@@ -93,87 +123,55 @@ def _metrics(span: Span) -> list[JsonObject]:
     return [found for found in objects if isinstance(found, dict)]
 
 
-def _unmeasured(trace: Trace) -> Iterator[Decoded]:
+def _unmeasured(trace: Trace) -> Iterator[tuple[Span, Decoded]]:
     """Records of an agent's own LLM and TTS nodes, behind which LiveKit measured nothing.
 
-    A node's request ends just before it and its agent turn seconds later, so a request that
-    holds the turn would hold what LiveKit measured.
+    A node's request ends just before it and its agent turn seconds later, so an export request
+    that holds the turn would hold what LiveKit measured.
     """
     measured = {
         above.span_id for span in trace.spans if _metrics(span) for above in trace.upwards(span)
     }
     for span in trace.named(*_NODES):
         if span.span_id not in measured and trace.has_parent(span):
-            yield from _node(span, trace)
+            yield from ((span, found) for found in _node(span))
 
 
-def _node(span: Span, trace: Trace) -> list[Decoded]:
+def _node(span: Span) -> list[Decoded]:
     """The record of a node; a TTS node starts before it has text: its length is no duration."""
     kind, name, attribute = _NODES[span.name]
-    delay = span.attributes.get(attribute)
-    if delay is None or span.start is None or span.end is None:
+    if attribute not in span.attributes or span.start is None or span.end is None:
         return []
     fields: dict[str, Any] = {
         "timestamp": span.end,
         "duration": span.end - span.start if kind == "llm" else None,
-        name: delay,
-        "speech_id": _speech(span, trace),
+        name: span.attributes[attribute],
         "model_name": span.attributes.get("gen_ai.request.model"),
     }
     return [Decoded(kind, typed(kind, fields))]
 
 
-def _speech(span: Span, trace: Trace) -> str | None:
-    """The speech that `span` worked for: that of the agent turn above it."""
-    for above in trace.upwards(span):
-        if _SPEECH in above.attributes:
-            return _discarded(span, above) or text_or_none(above.attributes[_SPEECH])
-    return None
+def _eous(trace: Trace) -> Iterator[tuple[Span, Decoded]]:
+    """An EOU for every user turn that was decided and that the agent did not choose to ignore."""
+    for user_turn in _decided(trace):
+        callbacks = trace.children(user_turn, _CALLBACK)
+        if not any(event.name == "stop_response" for c in callbacks for event in c.events):
+            yield user_turn, _eou(user_turn, trace)
 
 
-def _discarded(span: Span, agent_turn: Span) -> str | None:
-    """The thrown away speech that `span` worked for: its turn went on to another one (1.8)."""
-    later = (
-        event
-        for event in agent_turn.events
-        if event.name == "preemptive_generation_discarded"
-        and span.start is not None
-        and event.at is not None
-        and span.start < event.at
-    )
-    return next((text_or_none(event.attributes.get(_SPEECH)) for event in later), None)
+def _decided(trace: Trace) -> list[Span]:
+    turns = trace.named("user_turn")
+    return sorted((t for t in turns if _first(t, _EOU_DELAY) is not None), key=_start)
 
 
-def _eous(trace: Trace) -> Iterator[Decoded]:
-    """An EOU for every user turn that was decided."""
-    decided = [s for s in trace.named("user_turn") if _first(s.attributes, _EOU_DELAY) is not None]
-    decided.sort(key=_start)
-    nexts = [*map(_start, decided[1:]), float("inf")]
-    for user_turn, end in zip(decided, nexts, strict=False):
-        if not _ignored(user_turn, trace):
-            yield _eou(user_turn, _answer(user_turn, end, trace), trace)
-
-
-def _start(span: Span) -> float:
-    return span.start or 0.0
-
-
-def _ignored(user_turn: Span, trace: Trace) -> bool:
-    """Whether the agent's callback chose not to answer; LiveKit emits no EOU then."""
-    callbacks = trace.children(user_turn, "on_user_turn_completed")
-    return any(event.name == "stop_response" for span in callbacks for event in span.events)
-
-
-def _eou(user_turn: Span, answer: Span | None, trace: Trace) -> Decoded:
-    attributes = user_turn.attributes
-    callback = _callback_delay(user_turn, answer, trace)
+def _eou(user_turn: Span, trace: Trace) -> Decoded:
+    callback = _callback_delay(user_turn, trace)
     decided_at = _decided_at(user_turn, trace)
     fields: dict[str, Any] = {
         "timestamp": None if decided_at is None else decided_at + (callback or 0.0),
-        "end_of_utterance_delay": _first(attributes, _EOU_DELAY),
-        "transcription_delay": _first(attributes, _TRANSCRIPTION_DELAY),
+        "end_of_utterance_delay": _first(user_turn, _EOU_DELAY),
+        "transcription_delay": _first(user_turn, _TRANSCRIPTION_DELAY),
         "on_user_turn_completed_delay": callback,
-        "speech_id": None if answer is None else answer.attributes.get(_SPEECH),
     }
     return Decoded("eou", typed("eou", fields))
 
@@ -182,42 +180,71 @@ def _decided_at(user_turn: Span, trace: Trace) -> float | None:
     """When the user's turn was over; from 1.8 on its span goes on through the callback."""
     waits = trace.children(user_turn, "eou_wait")
     ends = [w.end for w in waits if w.attributes.get("lk.eou.outcome") == "committed"]
-    callbacks = [span.start for span in trace.children(user_turn, "on_user_turn_completed")]
+    callbacks = [span.start for span in trace.children(user_turn, _CALLBACK)]
     return next((at for at in [*ends, *callbacks] if at is not None), user_turn.end)
 
 
-def _callback_delay(user_turn: Span, answer: Span | None, trace: Trace) -> float | None:
-    stated = [_first(s.attributes, _CALLBACK_DELAY) for s in (user_turn, answer) if s is not None]
-    callbacks = trace.children(user_turn, "on_user_turn_completed")
-    lengths = [s.end - s.start for s in callbacks if s.start is not None and s.end is not None]
-    return next((delay for delay in [*stated, *lengths] if isinstance(delay, float)), None)
+def _callback_delay(user_turn: Span, trace: Trace) -> float | None:
+    """Null before 1.8, whose spans do not tell."""
+    stated = _first(user_turn, _CALLBACK_DELAY)
+    if isinstance(stated, float):
+        return stated
+    callbacks = trace.children(user_turn, _CALLBACK)
+    return next((s.end - s.start for s in callbacks if s.start and s.end), None)
 
 
-def _answer(user_turn: Span, end: float, trace: Trace) -> Span | None:
+def _speeches(trace: Trace) -> dict[str, str | None]:
+    """The speech that each span worked for, by span id."""
+    found = {span.span_id: _speech(span, trace) for span in trace.spans}
+    decided = _decided(trace)
+    agent_turns = trace.named(*_AGENT_TURNS)
+    for user_turn, end in zip(decided, [*map(_start, decided[1:]), math.inf], strict=False):
+        answer = _answer(user_turn, end, agent_turns)
+        found[user_turn.span_id] = None if answer is None else found[answer.span_id]
+    return found
+
+
+def _speech(span: Span, trace: Trace) -> str | None:
+    """That of the agent turn above `span`; `say()` had no such span before 1.3, only a node."""
+    for above in trace.upwards(span):
+        if speech := text_or_none(above.attributes.get(_SPEECH)):
+            return _discarded(span, above) or speech
+    nodes = (above.span_id for above in trace.upwards(span) if above.name in _NODES)
+    return next((f"span_{node}" for node in nodes), None)
+
+
+def _discarded(span: Span, agent_turn: Span) -> str | None:
+    """The preemptive speech that `span` worked for, if its turn went on without it (1.8)."""
+    thrown_away = (
+        text_or_none(event.attributes.get(_SPEECH))
+        for event in agent_turn.events
+        if event.name == "preemptive_generation_discarded"
+        and span is not agent_turn
+        and _start(span) < (event.at or 0.0)
+    )
+    return next(thrown_away, None)
+
+
+def _answer(user_turn: Span, end: float, agent_turns: list[Span]) -> Span | None:
     """The agent turn that answers `user_turn`: the one that repeats its delays (1.8).
 
     Else the last one for a user's input that started before the next user turn, at `end`:
     earlier ones are preemptive attempts that were thrown away.
     """
-    agent_turns = trace.named(*_AGENT_TURNS)
     delays = _delays(user_turn)
     repeating = [turn for turn in agent_turns if delays[0] and _delays(turn) == delays]
     during = [
         turn
         for turn in agent_turns
-        if _start(user_turn) <= _start(turn) < end
-        and _first(turn.attributes, _USER_INPUT) is not None
+        if _start(user_turn) <= _start(turn) < end and _first(turn, _USER_INPUT) is not None
     ]
     return max(repeating or during, key=_start, default=None)
 
 
 def _delays(turn: Span) -> tuple[object, object]:
     """Both delays to the last digit, which no other turn has; 0 where unknown."""
-    return (
-        _first(turn.attributes, _EOU_DELAY) or 0.0,
-        _first(turn.attributes, _TRANSCRIPTION_DELAY) or 0.0,
-    )
+    return _first(turn, _EOU_DELAY) or 0.0, _first(turn, _TRANSCRIPTION_DELAY) or 0.0
 
 
-def _first(attributes: Mapping[str, object], names: Iterable[str]) -> object:
-    return next((attributes[name] for name in names if name in attributes), None)
+def _first(span: Span, names: Iterable[str]) -> object:
+    return next((span.attributes[name] for name in names if name in span.attributes), None)
