@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 import turnlat
 from turnlat.metrics import COMPONENTS
 from turnlat.readers import otlp
+from turnlat.readers.fields import BadValueError
 
 AGREEMENT = 0.005
 """Seconds: a hook's EOU is emitted a moment after the callback, which spans see exactly."""
@@ -146,6 +147,30 @@ def test_spans_exported_one_by_one_are_grouped_by_inference(
         assert ours["e2e_latency"] == pytest.approx(without_callback, abs=AGREEMENT)
 
 
+@pytest.mark.parametrize("size", [7, 10, 40])
+def test_a_session_in_parts_has_the_hooks_turns(
+    conversation: Conversation, tmp_path: Path, size: int
+) -> None:
+    requests = conversation.requests
+    starts = range(0, len(requests), size)
+    batches = [replace(conversation, requests=requests[i : i + size]).document for i in starts]
+    run = load(tmp_path, *batches)
+    assert run.ledger.unattributed == 0
+    assert run.ledger.outcomes == conversation.hook.ledger.outcomes
+    pairs = zip(replied(run), replied(conversation.hook), strict=True)
+    for ours, hooked in pairs:
+        assert ours["grouping"] == "inferred"
+        assert ours["total_latency"] == pytest.approx(hooked["total_latency"], abs=AGREEMENT)
+
+
+def test_a_turn_that_the_callback_stops_is_no_user_turn(conversation: Conversation) -> None:
+    document = json.loads(json.dumps(conversation.document))
+    callback = next(s for s in spans(document) if s["name"] == "on_user_turn_completed")
+    callback["events"] = [{"name": "stop_response", "timeUnixNano": callback["endTimeUnixNano"]}]
+    eous = [found for found in otlp.decode(document) or [] if found.kind == "eou"]
+    assert len(eous) == len(UTTERANCES) - 1
+
+
 def test_a_node_tells_what_livekit_did_not_measure(
     conversation: Conversation, tmp_path: Path
 ) -> None:
@@ -198,3 +223,10 @@ def test_a_span_that_is_its_own_parent_ends() -> None:
     span["attributes"] = [{"key": "lk.llm_metrics", "value": {"stringValue": metrics}}]
     (found,) = otlp.decode({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}) or []
     assert found.record.speech_id is None
+
+
+@pytest.mark.parametrize("time", [True, "soon", [1], {"s": 1}])
+def test_a_time_that_is_none_is_a_bad_value(time: object) -> None:
+    span = {"name": "user_turn", "endTimeUnixNano": time}
+    with pytest.raises(BadValueError, match="endTimeUnixNano"):
+        otlp.decode({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})

@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, function_tool, llm, stt, tts, vad
-from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS as ONE_TRY
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS as DEFAULT
 from livekit.agents.voice import io
 
 RATE = 16_000
@@ -71,31 +71,22 @@ class EarsStream(vad.VADStream):
                 since = 0.0
 
     def _send(self, kind: vad.VADEventType, tick: int, since: float, *, speaking: bool) -> None:
-        self._event_ch.send_nowait(
-            vad.VADEvent(
-                type=kind,
-                samples_index=int(tick * TICK * RATE),
-                timestamp=tick * TICK,
-                speech_duration=TICK if speaking else 0.0,
-                silence_duration=0.0 if speaking else since,
-                speaking=speaking,
-                raw_accumulated_silence=since if speaking else 0.0,
-                raw_accumulated_speech=0.0 if speaking else since,
-            )
-        )
+        event = vad.VADEvent(kind, tick, tick * TICK, TICK, since, speaking=speaking)
+        changing = "raw_accumulated_silence" if speaking else "raw_accumulated_speech"
+        self._event_ch.send_nowait(replace(event, **{changing: since}))
 
 
 class Stenographer(stt.STT):
     """Knows what the user said."""
 
     def __init__(self, user: User) -> None:
-        super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
+        super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=False))
         self.user = user
 
     async def _recognize_impl(self, *args: Any, **kwargs: Any) -> stt.SpeechEvent:
         raise NotImplementedError
 
-    def stream(self, *, conn_options: Any = ONE_TRY, **_: Any) -> stt.RecognizeStream:
+    def stream(self, *, conn_options: Any = DEFAULT, **_: Any) -> stt.RecognizeStream:
         return StenographerStream(stt=self, conn_options=conn_options, sample_rate=RATE)
 
 
@@ -104,9 +95,7 @@ class StenographerStream(stt.RecognizeStream):
         while True:
             data = stt.SpeechData(language="en", text=await self._stt.user.finals.get())
             kind = stt.SpeechEventType.FINAL_TRANSCRIPT
-            self._event_ch.send_nowait(
-                stt.SpeechEvent(type=kind, request_id="stt", alternatives=[data])
-            )
+            self._event_ch.send_nowait(stt.SpeechEvent(kind, "stt", [data]))
 
 
 class Brain(llm.LLM):
@@ -115,10 +104,9 @@ class Brain(llm.LLM):
     model = "fake-brain"
     provider = "tests"
 
-    def chat(
-        self, *, chat_ctx: Any, tools: Any = None, conn_options: Any = ONE_TRY, **_: Any
-    ) -> llm.LLMStream:
-        return BrainStream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+    def chat(self, *, conn_options: Any = DEFAULT, **request: Any) -> llm.LLMStream:
+        asked = {"chat_ctx": request["chat_ctx"], "tools": request.get("tools") or []}
+        return BrainStream(self, conn_options=conn_options, **asked)
 
 
 class BrainStream(llm.LLMStream):
@@ -151,17 +139,15 @@ class Voice(tts.TTS):
         silent = tts.TTSCapabilities(streaming=False)
         super().__init__(capabilities=silent, sample_rate=RATE, num_channels=1)
 
-    def synthesize(self, text: str, *, conn_options: Any = ONE_TRY) -> tts.ChunkedStream:
+    def synthesize(self, text: str, *, conn_options: Any = DEFAULT) -> tts.ChunkedStream:
         return VoiceStream(tts=self, input_text=text, conn_options=conn_options)
 
 
 class VoiceStream(tts.ChunkedStream):
     async def _run(self, output_emitter: tts.AudioEmitter) -> None:
+        number = next(NUMBERS)
         output_emitter.initialize(
-            request_id=f"tts-{next(NUMBERS)}",
-            sample_rate=RATE,
-            num_channels=1,
-            mime_type="audio/pcm",
+            request_id=f"tts-{number}", sample_rate=RATE, num_channels=1, mime_type="audio/pcm"
         )
         await asyncio.sleep(0.1)
         for _ in range(3):
@@ -210,10 +196,9 @@ class Loudspeaker(io.AudioOutput):
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._cleared.wait(), max(left, 0.0))
         played = min(self._pushed, time.time() - self._started)
-        interrupted = self._cleared.is_set()
+        cleared, self._cleared = self._cleared, asyncio.Event()
         self._pushed, self._playing = 0.0, None
-        self._cleared.clear()
-        self.on_playback_finished(playback_position=played, interrupted=interrupted)
+        self.on_playback_finished(playback_position=played, interrupted=cleared.is_set())
 
 
 class Clerk(Agent):
@@ -256,8 +241,11 @@ async def converse(listen: Callable[[AgentSession], None], *utterances: str) -> 
 
 async def _answered(session: AgentSession) -> None:
     """Wait for the agent to begin to speak, and then to be done."""
-    for states in ({"speaking"}, {"listening", "idle"}):
-        async with asyncio.timeout(8):
-            while session.agent_state not in states:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+    for speaking in (True, False):
+        await asyncio.wait_for(_until(session, speaking=speaking), 8)
     await asyncio.sleep(0.2)
+
+
+async def _until(session: AgentSession, *, speaking: bool) -> None:
+    while (session.agent_state == "speaking") is not speaking:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)

@@ -74,7 +74,8 @@ def _records(trace: Trace) -> Iterator[Decoded]:
     whole = _is_whole(trace)
     speeches = _speeches(trace) if whole else {}
     shared = _origin(span.attributes for span in trace.spans) if whole else {}
-    for span, found in chain(_measured(trace), _unmeasured(trace), _eous(trace)):
+    nodes = _unmeasured(trace) if whole else []
+    for span, found in chain(_measured(trace), nodes, _eous(trace)):
         found.record.speech_id = found.record.speech_id or speeches.get(span.span_id)
         own = _origin([span.attributes, span.resource])
         yield found._replace(origin={"hook_session": span.trace_id or None} | own | shared)
@@ -126,14 +127,13 @@ def _metrics(span: Span) -> list[JsonObject]:
 def _unmeasured(trace: Trace) -> Iterator[tuple[Span, Decoded]]:
     """Records of an agent's own LLM and TTS nodes, behind which LiveKit measured nothing.
 
-    A node's request ends just before it and its agent turn seconds later, so an export request
-    that holds the turn would hold what LiveKit measured.
+    Only of a whole session: the request behind a node may be in another part.
     """
     measured = {
         above.span_id for span in trace.spans if _metrics(span) for above in trace.upwards(span)
     }
     for span in trace.named(*_NODES):
-        if span.span_id not in measured and trace.has_parent(span):
+        if span.span_id not in measured:
             yield from ((span, found) for found in _node(span))
 
 

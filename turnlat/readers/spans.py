@@ -69,10 +69,6 @@ class Trace:
             seen.add(above.span_id)
             above = self._by_id.get(above.parent_id)
 
-    def has_parent(self, span: Span) -> bool:
-        """Whether this request holds the parent of `span`."""
-        return span.parent_id in self._by_id
-
 
 def is_request(line: JsonObject) -> bool:
     """Whether `line` is an export request for spans."""
