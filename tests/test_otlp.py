@@ -14,7 +14,9 @@ import agent
 import pytest
 from exporter import FileExporter
 from livekit.agents import AgentSession
+from livekit.agents.metrics import RealtimeModelMetrics
 from livekit.agents.telemetry import set_tracer_provider
+from livekit.agents.telemetry.utils import record_realtime_metrics
 from logs import write_log
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -198,6 +200,27 @@ def test_a_session_is_named_by_what_its_spans_say(conversation: Conversation) ->
     assert {origin["job_id"] for origin in origins} == {"AJ_1"}
     assert {origin["room"] for origin in origins} == {"lobby"}
     assert {origin["hook_session"] for origin in origins} == {session["traceId"]}
+
+
+def test_a_realtime_response_is_read_from_its_span(tmp_path: Path) -> None:
+    details = {"audio_tokens": 10, "text_tokens": 2, "image_tokens": 0, "cached_tokens": 4}
+    fields = {"timestamp": 1795332033.0, "duration": 2.0, "ttft": 0.25, "cancelled": False}
+    tokens = {"input_tokens": 12, "output_tokens": 30, "total_tokens": 42, "tokens_per_second": 15}
+    response = RealtimeModelMetrics(
+        label="tests",
+        request_id="response-1",
+        input_token_details=details | {"cached_tokens_details": None},
+        output_token_details=details,
+        **fields,
+        **tokens,
+    )
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(FileExporter(tmp_path / "spans.jsonl")))
+    with provider.get_tracer("livekit-agents").start_as_current_span("realtime_inference") as span:
+        record_realtime_metrics(span, response)
+    (found,) = otlp.decode(json.loads((tmp_path / "spans.jsonl").read_text())) or []
+    assert (found.kind, found.record.request_id) == ("realtime", "response-1")
+    assert (found.record.ttft, found.record.cached_tokens) == (0.25, 4)
 
 
 @pytest.mark.parametrize(

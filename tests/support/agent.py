@@ -157,9 +157,6 @@ class VoiceStream(tts.ChunkedStream):
 
 
 class Microphone(io.AudioInput):
-    def __init__(self) -> None:
-        super().__init__(label="tests")
-
     async def __anext__(self) -> rtc.AudioFrame:
         await asyncio.sleep(0.1)
         return silence(0.1)
@@ -189,7 +186,8 @@ class Loudspeaker(io.AudioOutput):
             self._playing = asyncio.create_task(self._play())
 
     def clear_buffer(self) -> None:
-        self._cleared.set()
+        if self._pushed:
+            self._cleared.set()
 
     async def _play(self) -> None:
         left = self._started + self._pushed - time.time()
@@ -228,7 +226,7 @@ async def converse(listen: Callable[[AgentSession], None], *utterances: str) -> 
         turn_handling={"turn_detection": "vad", "endpointing": {"min_delay": 0.3}},
         aec_warmup_duration=None,
     )
-    session.input.audio, session.output.audio = Microphone(), Loudspeaker()
+    session.input.audio, session.output.audio = Microphone(label="tests"), Loudspeaker()
     listen(session)
     await session.start(Clerk())
     await session.say("Welcome.")
