@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Any
 
 import orjson
@@ -42,7 +42,9 @@ _FIRST_SPANS = ("session_start", "start_agent_activity")
 _STARTUP = 10.0
 """Seconds from a session's start within which one of its first spans starts."""
 _USER_INPUT = ("lk.pii.user_input", "lk.user_input")
+_TRANSCRIPT = ("lk.pii.user_transcript", "lk.user_transcript")
 _AGENT_TURNS = ("agent_turn", "assistant_turn")
+_REQUESTS = ("llm_request", "tts_request")
 _NODES = {
     "llm_node": ("llm", "ttft", "lk.response.ttft"),
     "tts_node": ("tts", "ttfb", "lk.response.ttfb"),
@@ -125,16 +127,20 @@ def _metrics(span: Span) -> list[JsonObject]:
 
 
 def _unmeasured(trace: Trace) -> Iterator[tuple[Span, Decoded]]:
-    """Records of an agent's own LLM and TTS nodes, behind which LiveKit measured nothing.
+    """Records of an agent's own LLM and TTS nodes, behind which no request of LiveKit's stands.
 
-    Only of a whole session: the request behind a node may be in another part.
+    A request without metrics was cancelled, and its audio not heard; one whose metrics were cut
+    short counts as none. Only of a whole session: the request may be in another part.
     """
-    measured = {
-        above.span_id for span in trace.spans if _metrics(span) for above in trace.upwards(span)
-    }
+    requests = [span for span in trace.named(*_REQUESTS) if not _is_cut(span)]
+    behind = {above.span_id for span in requests for above in trace.upwards(span)}
     for span in trace.named(*_NODES):
-        if span.span_id not in measured:
+        if span.span_id not in behind:
             yield from ((span, found) for found in _node(span))
+
+
+def _is_cut(span: Span) -> bool:
+    return any(name in span.attributes for name in _METRICS) and not _metrics(span)
 
 
 def _node(span: Span) -> list[Decoded]:
@@ -205,8 +211,11 @@ def _speeches(trace: Trace) -> dict[str, str | None]:
 
 
 def _speech(span: Span, trace: Trace) -> str | None:
-    """That of the agent turn above `span`; `say()` had no such span before 1.3, only a node."""
-    for above in trace.upwards(span):
+    """That of the agent turn above `span`; `say()` had no such span before 1.3, only a node.
+
+    Then a tool's `say()` stands below the turn of the tool, and is a speech of its own.
+    """
+    for above in takewhile(lambda above: above.name != "function_tool", trace.upwards(span)):
         if speech := text_or_none(above.attributes.get(_SPEECH)):
             return _discarded(span, above) or speech
     nodes = (above.span_id for above in trace.upwards(span) if above.name in _NODES)
@@ -228,8 +237,9 @@ def _discarded(span: Span, agent_turn: Span) -> str | None:
 def _answer(user_turn: Span, end: float, agent_turns: list[Span]) -> Span | None:
     """The agent turn that answers `user_turn`: the one that repeats its delays (1.8).
 
-    Else the last one for a user's input that started before the next user turn, at `end`:
-    earlier ones are preemptive attempts that were thrown away.
+    Else the last one for what the user said that started before the next user turn, at `end`:
+    earlier ones are preemptive attempts that were thrown away. The callback may have changed what
+    the user said; without that, an answer to other words is one to typed input.
     """
     delays = _delays(user_turn)
     repeating = [turn for turn in agent_turns if delays[0] and _delays(turn) == delays]
@@ -238,7 +248,9 @@ def _answer(user_turn: Span, end: float, agent_turns: list[Span]) -> Span | None
         for turn in agent_turns
         if _start(user_turn) <= _start(turn) < end and _first(turn, _USER_INPUT) is not None
     ]
-    return max(repeating or during, key=_start, default=None)
+    said = _first(user_turn, _TRANSCRIPT)
+    verbatim = [turn for turn in during if _first(turn, _USER_INPUT) == said]
+    return max(repeating or verbatim or during, key=_start, default=None)
 
 
 def _delays(turn: Span) -> tuple[object, object]:
