@@ -11,8 +11,9 @@ import contextlib
 import math
 from collections.abc import Iterable, Iterator
 from itertools import chain, takewhile
-from typing import Any
+from typing import Any, ClassVar
 
+import msgspec
 import orjson
 
 from turnlat.readers import hook
@@ -42,6 +43,7 @@ _FIRST_SPANS = ("session_start", "start_agent_activity")
 _STARTUP = 10.0
 """Seconds from a session's start within which one of its first spans starts."""
 _USER_INPUT = ("lk.pii.user_input", "lk.user_input")
+_TRANSCRIPTS = "lk.stt.events"
 _TRANSCRIPT = ("lk.pii.user_transcript", "lk.user_transcript")
 _AGENT_TURNS = ("agent_turn", "assistant_turn")
 _REQUESTS = ("llm_request", "tts_request")
@@ -187,7 +189,30 @@ def _decided_at(user_turn: Span, trace: Trace) -> float | None:
     waits = trace.children(user_turn, "eou_wait")
     ends = [w.end for w in waits if w.attributes.get("lk.eou.outcome") == "committed"]
     callbacks = [span.start for span in trace.children(user_turn, _CALLBACK)]
-    return next((at for at in [*ends, *callbacks] if at is not None), user_turn.end)
+    known = [*ends, *callbacks, _decided_after_transcript(user_turn), user_turn.end]
+    return next((at for at in known if at is not None), None)
+
+
+def _decided_after_transcript(user_turn: Span) -> float | None:
+    """The same from the span alone: both delays count from when the user stopped (1.8)."""
+    eou, transcription = _delays(user_turn)
+    try:
+        heard = msgspec.json.decode(str(user_turn.attributes[_TRANSCRIPTS]), type=list[_Transcript])
+    except (KeyError, msgspec.MsgspecError):
+        return None
+    finals = [t.received_at for t in heard if t.type in _Transcript.FINAL]
+    if not finals or not isinstance(eou, float) or not isinstance(transcription, float):
+        return None
+    return max(finals) - transcription + eou if transcription else None
+
+
+class _Transcript(msgspec.Struct):
+    """One transcript that the agent was given during a user turn."""
+
+    received_at: float
+    type: str
+
+    FINAL: ClassVar[tuple[str, str]] = ("final_transcript", "preflight_transcript")
 
 
 def _callback_delay(user_turn: Span, trace: Trace) -> float | None:
@@ -195,8 +220,12 @@ def _callback_delay(user_turn: Span, trace: Trace) -> float | None:
     stated = _first(user_turn, _CALLBACK_DELAY)
     if isinstance(stated, float):
         return stated
-    callbacks = trace.children(user_turn, _CALLBACK)
-    return next((s.end - s.start for s in callbacks if s.start and s.end), None)
+    if callbacks := trace.children(user_turn, _CALLBACK):
+        return next((s.end - s.start for s in callbacks if s.start and s.end), None)
+    decided_at = _decided_after_transcript(user_turn)
+    if decided_at is None or user_turn.end is None or decided_at > user_turn.end:
+        return None
+    return user_turn.end - decided_at
 
 
 def _speeches(trace: Trace) -> dict[str, str | None]:
