@@ -223,6 +223,63 @@ def test_a_realtime_response_is_read_from_its_span(tmp_path: Path) -> None:
     assert (found.record.ttft, found.record.cached_tokens) == (0.25, 4)
 
 
+def test_a_cancelled_request_is_no_record(conversation: Conversation) -> None:
+    document = json.loads(json.dumps(conversation.document))
+    for span in spans(document):
+        kept = [a for a in span.get("attributes", []) if a["key"] != "lk.tts_metrics"]
+        span["attributes"] = kept
+    assert {found.kind for found in otlp.decode(document) or []} == {"eou", "llm"}
+
+
+def session_of(*inner: dict[str, Any]) -> dict[str, Any]:
+    """A whole session as LiveKit 1.2 writes it; times are seconds since its start."""
+    around = [
+        {"spanId": "root", "name": "agent_session", "at": (0, 60)},
+        {"spanId": "start", "parentSpanId": "root", "name": "start_agent_activity", "at": (0, 1)},
+    ]
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [encoded(s) for s in (*around, *inner)]}]}]}
+
+
+def encoded(span: dict[str, Any]) -> dict[str, Any]:
+    start, end = ((1795332000 + at) * 10**9 for at in span["at"])
+    pairs = span.get("attributes", {}).items()
+    value = {str: "stringValue", float: "doubleValue"}
+    attributes = [{"key": k, "value": {value[type(v)]: v}} for k, v in pairs]
+    times = {"startTimeUnixNano": str(start), "endTimeUnixNano": str(end)}
+    return {"parentSpanId": "root"} | span | times | {"attributes": attributes}
+
+
+def test_an_answer_to_typed_input_is_not_the_answer_to_what_was_said() -> None:
+    said = {"lk.user_transcript": "Hello", "lk.end_of_utterance_delay": 0.5}
+    answer = {"lk.user_input": "Hello", "lk.speech_id": "speech_1"}
+    typed = {"lk.user_input": "Bye", "lk.speech_id": "speech_2"}
+    line = session_of(
+        {"spanId": "u", "name": "user_turn", "at": (3, 5), "attributes": said},
+        {"spanId": "a", "name": "assistant_turn", "at": (5, 9), "attributes": answer},
+        {"spanId": "b", "name": "assistant_turn", "at": (12, 14), "attributes": typed},
+    )
+    (found,) = otlp.decode(line) or []
+    assert (found.kind, found.record.speech_id) == ("eou", "speech_1")
+
+
+def test_what_a_tool_says_is_a_speech_of_its_own() -> None:
+    turn = {"lk.user_input": "Hello", "lk.speech_id": "speech_1"}
+    heard = {"lk.response.ttfb": 0.2}
+    line = session_of(
+        {"spanId": "a", "name": "assistant_turn", "at": (5, 9), "attributes": turn},
+        {"spanId": "f", "parentSpanId": "a", "name": "function_tool", "at": (6, 8)},
+        {
+            "spanId": "t",
+            "parentSpanId": "f",
+            "name": "tts_node",
+            "at": (6, 7),
+            "attributes": heard,
+        },
+    )
+    (found,) = otlp.decode(line) or []
+    assert (found.kind, found.record.speech_id) == ("tts", "span_t")
+
+
 @pytest.mark.parametrize(
     "line",
     [
