@@ -135,10 +135,27 @@ def test_the_fields_may_have_the_names_of_the_definition(
     assert load(tmp_path, rewritten(conversation.document, snake)).turns.equals(expected)
 
 
-def test_spans_exported_one_by_one_are_grouped_by_inference(
+@pytest.mark.parametrize("size", [1, 7, 40])
+def test_requests_of_one_file_are_read_as_one(
+    conversation: Conversation, tmp_path: Path, size: int
+) -> None:
+    requests = conversation.requests
+    starts = range(0, len(requests), size)
+    batches = [replace(conversation, requests=requests[i : i + size]).document for i in starts]
+    run, whole = load(tmp_path / "b", *batches), load(tmp_path / "w", conversation.document)
+    place = ["session", "source", "line"]
+    assert run.turns.drop(place).equals(whole.turns.drop(place))
+    assert (run.ledger.metric, run.ledger.joined) == (1, len(batches) - 1)
+
+
+def test_a_session_in_two_files_is_grouped_by_inference(
     conversation: Conversation, tmp_path: Path
 ) -> None:
-    run = load(tmp_path, *conversation.requests)
+    requests = conversation.requests
+    for name, part in (("one", requests[:40]), ("two", requests[40:])):
+        document = replace(conversation, requests=part).document
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(document))
+    run = turnlat.load(tmp_path)
     assert run.ledger.unattributed == 0
     assert run.ledger.outcomes == conversation.hook.ledger.outcomes
     pairs = zip(replied(run), replied(conversation.hook), strict=True)
@@ -147,22 +164,6 @@ def test_spans_exported_one_by_one_are_grouped_by_inference(
         assert ours["total_latency"] == pytest.approx(hooked["total_latency"], abs=AGREEMENT)
         for name in ("e2e_latency", "callback_delay"):
             assert ours[name] == pytest.approx(hooked[name], abs=AGREEMENT), name
-
-
-@pytest.mark.parametrize("size", [7, 10, 40])
-def test_a_session_in_parts_has_the_hooks_turns(
-    conversation: Conversation, tmp_path: Path, size: int
-) -> None:
-    requests = conversation.requests
-    starts = range(0, len(requests), size)
-    batches = [replace(conversation, requests=requests[i : i + size]).document for i in starts]
-    run = load(tmp_path, *batches)
-    assert run.ledger.unattributed == 0
-    assert run.ledger.outcomes == conversation.hook.ledger.outcomes
-    pairs = zip(replied(run), replied(conversation.hook), strict=True)
-    for ours, hooked in pairs:
-        assert ours["grouping"] == "inferred"
-        assert ours["total_latency"] == pytest.approx(hooked["total_latency"], abs=AGREEMENT)
 
 
 def test_a_turn_that_the_callback_stops_is_no_user_turn(conversation: Conversation) -> None:

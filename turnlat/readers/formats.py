@@ -35,10 +35,20 @@ class Format:
 
     Raises `BadValueError` where it is, with a value that cannot be.
     """
+    gather: Callable[[list[JsonObject]], JsonObject] | None = None
+    """Makes one object of all lines of a file that are of this shape and need one another."""
+    is_part: Callable[[JsonObject], bool] = lambda _: False
+    """Whether a line is one of those."""
 
 
 FORMATS = tuple(
-    Format(module.NAME, module.ABOUT, module.EXAMPLE, module.decode)
+    Format(
+        module.NAME,
+        module.ABOUT,
+        module.EXAMPLE,
+        module.decode,
+        **getattr(module, "GATHERED", {}),
+    )
     for module in (
         node,
         hook,

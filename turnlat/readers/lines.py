@@ -75,6 +75,7 @@ class LineReader:
         self._options = options
         self._split: _Line | None = None
         self._collector = Collector(options.keep)
+        self._gathered: dict[str, tuple[_Line, list[JsonObject]]] = {}
 
     def read(self, block: Block) -> Records:
         """The records of all lines of `block`; lines that cannot be read are in the tally."""
@@ -85,10 +86,14 @@ class LineReader:
         return self._hand_over()
 
     def finish(self) -> Records:
-        """What a split line that nothing ended holds, after the last block."""
+        """What lines hold that need others: a split one that nothing ended, gathered ones."""
         if (line := self._split) is not None:
             self._split = None
             self._count(line, b"".join(line.parts).strip())
+        for format_ in FORMATS:
+            if format_.gather is not None and format_.name in self._gathered:
+                line, parts = self._gathered.pop(format_.name)
+                self._settle(line, format_.gather(parts))
         return self._hand_over()
 
     def read_document(self, file: Block) -> Records | None:
@@ -175,21 +180,40 @@ class LineReader:
 
     def _count(self, line: _Line, inner: _Inner) -> None:
         """Put a logical line where it belongs in the tally, and its records into the frames."""
-        tally = self._collector.tally
         try:
             if isinstance(inner, syntax.BadLineError):
                 raise inner
             decoded = self._object(line, inner) if isinstance(inner, bytes) else inner
-            if decoded is not None and self._decode(line, decoded):
-                tally.metric += 1
-                tally.not_finite += not line.finite
-                tally.undated += not console.has_date(decoded)
-            elif inner == b"":
-                tally.blank += 1
-            else:
-                tally.other += 1
-        except (syntax.BadLineError, BadValueError) as error:
+        except syntax.BadLineError as error:
             self._reject(line, error)
+            return
+        if decoded is None:
+            self._collector.tally.blank += inner == b""
+            self._collector.tally.other += inner != b""
+        elif not self._gather(line, decoded):
+            self._settle(line, decoded)
+
+    def _gather(self, line: _Line, decoded: JsonObject) -> bool:
+        """Whether `decoded` was kept to be read with others of its shape, as one with the first."""
+        name = next((format_.name for format_ in FORMATS if format_.is_part(decoded)), None)
+        if name is None:
+            return False
+        if name in self._gathered:
+            self._collector.tally.joined += 1
+        self._gathered.setdefault(name, (line, []))[1].append(decoded)
+        return True
+
+    def _settle(self, line: _Line, decoded: JsonObject) -> None:
+        tally = self._collector.tally
+        try:
+            found = self._decode(line, decoded)
+        except BadValueError as error:
+            self._reject(line, error)
+            return
+        tally.metric += found
+        tally.other += not found
+        tally.not_finite += found and not line.finite
+        tally.undated += found and not console.has_date(decoded)
 
     def _object(self, line: _Line, content: bytes) -> JsonObject | None:
         """The object that a line of text stands for; null where it is just text, or blank."""

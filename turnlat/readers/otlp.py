@@ -1,8 +1,8 @@
 """OpenTelemetry: LiveKit's spans in an OTLP/JSON export request, as the records of a hook log.
 
-A span's speech stands on the agent turn above it, which ends and is exported later. So only a
-request that holds a whole session gives speech ids; records of other requests have none, all
-alike, and are grouped by inference.
+A span's speech stands on the agent turn above it, which ends and is exported later. So the
+requests of a file are read as one, and only a file that holds a whole session gives speech ids;
+records of other files have none, all alike, and are grouped by inference.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import orjson
 
 from turnlat.readers import hook
 from turnlat.readers.fields import Decoded, JsonObject, text_or_none, typed
-from turnlat.readers.spans import Attributes, Span, Trace, is_request, traces
+from turnlat.readers.spans import Attributes, Span, Trace, is_request, resource_spans, traces
 
 NAME = "otlp"
 ABOUT = (
@@ -72,6 +72,15 @@ def decode(line: JsonObject) -> list[Decoded] | None:
     if not is_request(line):
         return None
     return [found for trace in traces(line) for found in _records(trace)]
+
+
+def gather(requests: list[JsonObject]) -> JsonObject:
+    """All requests as one: a speech's id is on a span that ends, and is exported, after others."""
+    spans = [item for request in requests for item in resource_spans(request)]
+    return {"resourceSpans": spans}
+
+
+GATHERED = {"gather": gather, "is_part": is_request}
 
 
 def _records(trace: Trace) -> Iterator[Decoded]:

@@ -75,15 +75,20 @@ def is_request(line: JsonObject) -> bool:
     return isinstance(_get(line, "resourceSpans"), list)
 
 
+def resource_spans(request: JsonObject) -> list[JsonObject]:
+    """The spans of each resource that an export request holds."""
+    return _objects(request, "resourceSpans")
+
+
 def traces(request: JsonObject) -> list[Trace]:
     """The traces of an export request, in the order of their first spans.
 
     Raises `BadValueError` where a time is none.
     """
     by_trace: dict[str, list[Span]] = defaultdict(list)
-    for resource_spans in _objects(request, "resourceSpans"):
-        resource = _attributes(_object(resource_spans, "resource"))
-        for scope_spans in _objects(resource_spans, "scopeSpans"):
+    for group in resource_spans(request):
+        resource = _attributes(_object(group, "resource"))
+        for scope_spans in _objects(group, "scopeSpans"):
             for span in _objects(scope_spans, "spans"):
                 by_trace[_text(span, "traceId")].append(_span(span, resource))
     return [Trace(spans) for spans in by_trace.values()]
