@@ -101,6 +101,18 @@ def test_messages_change_nothing_of_the_hooks_turns_but_interruption(
     add_up(both)
 
 
+@pytest.mark.parametrize("recording", RECORDINGS, ids=str)
+def test_a_report_beside_a_hook_log_without_job_id_is_the_same_session(recording: Path) -> None:
+    hook = turnlat.load(DATA / recording / "hook.jsonl")
+    logs = [DATA / recording / name for name in ("hook.jsonl", "session_report.json")]
+    worker = DATA / recording / "production.jsonl"
+    for inputs in (logs, [*logs, worker] if worker.exists() else logs):
+        both = turnlat.load(*inputs)
+        assert both.ledger.outcomes == hook.ledger.outcomes
+        assert both.turns["e2e_latency"].equals(hook.turns["e2e_latency"])
+        assert both.turns["interrupted"].count() > hook.turns["interrupted"].count()
+
+
 def test_an_interruption_after_the_generation_shows_only_in_messages(tmp_path: Path) -> None:
     folder = DATA / "1.8.9/main"
     assert turnlat.load(folder / "hook.jsonl").turns["interrupted"].null_count() == 7

@@ -43,7 +43,8 @@ def build(records: Records) -> Turns:
     """All turns and speeches of `records`."""
     unique, repeated = duplicates.drop(sessions.assign(records.frames))
     whole, merged = merging.merge(unique)
-    frames = speeches.with_starts(grouping.infer(sentinels.clean(whole)))
+    seated = sessions.seat_messages(whole)
+    frames = speeches.with_starts(grouping.infer(sentinels.clean(seated)))
     stitched = stitching.outcomes(stitching.stitch(speeches.of(frames)))
     attributed = _attribute(frames, stitched)
     turns = stitched.filter(pl.col("taken_by").is_null())

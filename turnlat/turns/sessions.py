@@ -85,6 +85,31 @@ def _with_speech(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def seat_messages(frames: Frames) -> Frames:
+    """Give chat messages the session of the EOU records that report the very same delays.
+
+    A session report knows its job, a hook's log beside it may not: they would be two sessions,
+    and each turn would count twice. Two delays equal to the last digit are no coincidence.
+    """
+    delays = ["end_of_utterance_delay", "transcription_delay"]
+    eou = frames["eou"].filter(~pl.col("plain")).select("session", *delays)
+    chat = frames["chat"]
+    homes = (
+        chat.select(
+            "transcription_delay", own="session", end_of_utterance_delay="end_of_turn_delay"
+        )
+        .filter(pl.col("end_of_utterance_delay") > 0)
+        .join(eou, on=delays)
+        .group_by("own")
+        .agg(home=pl.col("session").mode().min())
+        .filter(~pl.col("own").is_in(frames["eou"]["session"].unique().to_list()))
+    )
+    seated = chat.join(
+        homes, left_on="session", right_on="own", how="left", maintain_order="left"
+    ).with_columns(session=pl.coalesce("home", "session"))
+    return frames | {"chat": seated.drop("home")}
+
+
 def speech_key(session: str, speech: pl.Expr, *, given: bool = True) -> pl.Expr:
     """A key of a speech that no other can have, whatever the ids hold; null where `speech` is.
 
