@@ -77,10 +77,12 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
+    commands = getattr(command, "commands", {})
+    known = {name: [p.name for p in one.params if p.name] for name, one in commands.items()}
     result: object = command.main(
         arguments,
         prog_name="turnlat",
         standalone_mode=False,
-        default_map=configuration.default_map(),
+        default_map=configuration.default_map(known),
     )
     return result if isinstance(result, int) else ExitCode.OK

@@ -58,7 +58,7 @@ def analyze(
     table: Annotated[
         TableName | None, typer.Option(help="Show this table only, in full.", show_default=False)
     ] = None,
-    format_: Annotated[
+    format: Annotated[  # noqa: A002  # the option's name, in the environment and in files
         FormatName, typer.Option("--format", help="How stdout is written.")
     ] = FormatName.table,
     output: Annotated[
@@ -178,7 +178,7 @@ def analyze(
     page = writers.Page(console.width(), colour, console.unicode())
     for path, writer in outputs.items():
         files.write_whole(path, writer.write(report, page))
-    console.write(writers.WRITERS[format_.value].write(report, page))
+    console.write(writers.WRITERS[format.value].write(report, page))
     return ExitCode.INPUT if run.broken and errors is not OnErrors.skip else ExitCode.OK
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ from turnlat.errors import UsageError
 FILES = ("turnlat.toml", "pyproject.toml")
 
 
-def default_map() -> dict[str, Any]:
+def default_map(known: Mapping[str, Collection[str]]) -> dict[str, Any]:
     """The options of each command, as the configuration in this folder sets them.
 
-    Raises `UsageError` where the file is no TOML or names no command.
+    `known` has the options of each command. Raises `UsageError` where the file is no TOML, or
+    names what is not among them.
     """
     for name in FILES:
         path = Path(name)
@@ -23,7 +26,9 @@ def default_map() -> dict[str, Any]:
         content = _parse(path)
         tables = content if name == "turnlat.toml" else content.get("tool", {}).get("turnlat")
         if tables is not None:
-            return {command: _options(name, command, value) for command, value in tables.items()}
+            return {
+                command: _options(name, command, value, known) for command, value in tables.items()
+            }
     return {}
 
 
@@ -38,10 +43,20 @@ def _parse(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: cannot be read: {error}") from error
 
 
-def _options(name: str, command: str, value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
+def _options(
+    name: str, command: str, value: object, known: Mapping[str, Collection[str]]
+) -> dict[str, Any]:
+    if command not in known or not isinstance(value, dict):
         raise UsageError(
-            f"{name}: {command} is no table of options",
-            hint="options go under their command, such as [tool.turnlat.analyze]",
+            f"{name}: {command} is no table of a command's options",
+            hint=f"options go under their command: {', '.join(known)}",
         )
-    return {option.replace("-", "_"): setting for option, setting in value.items()}
+    options = {option.replace("-", "_"): setting for option, setting in value.items()}
+    for option in options:
+        if option not in known[command]:
+            close = difflib.get_close_matches(option, known[command], n=3)
+            raise UsageError(
+                f"{name}: {command} has no option {option}",
+                hint=f"did you mean {' or '.join(close)}?" if close else None,
+            )
+    return options
