@@ -36,7 +36,9 @@ def test_times_are_what_people_write(text: str, expected: datetime) -> None:
     assert moment(text, NOW) == expected
 
 
-@pytest.mark.parametrize("text", ["noon", "-3", "-h", "", "2026-13-01"])
+@pytest.mark.parametrize(
+    "text", ["noon", "-3", "-h", "", "2026-13-01", "-99999999999d", "0001-01-01T00:00+14:00"]
+)
 def test_what_is_no_time_is_an_error(text: str) -> None:
     with pytest.raises(turnlat.UsageError, match="is no time"):
         moment(text, NOW)
@@ -81,6 +83,8 @@ def test_where_is_sql_over_the_columns() -> None:
         ("e2e_latency >", "unable to parse"),
         ("e2e_latency + 1", "this is a value, not a condition"),
         ("outcome > 2", "--where outcome > 2"),
+        ("COLUMNS('.*') IS NOT NULL", "--where COLUMNS"),
+        ("e2e_latency > ALL(SELECT 1)", "--where e2e_latency > ALL"),
     ],
 )
 def test_a_condition_that_makes_no_sense_is_an_error(where: str, message: str) -> None:

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -114,8 +115,9 @@ TIME = "2026-11-22T07:29:04.123456789Z"
 
 
 def docker(line: str) -> list[str]:
-    """Docker's json-file driver, which cuts at 16 KB; here shorter, to see it cut."""
-    parts = [line[i : i + 150] for i in range(0, len(line), 150)]
+    """Docker's json-file driver, which cuts at 16 KB."""
+    long = line[:-1] + f', "padding": "{"x" * 40_000}"}}'
+    parts = [long[i : i + 16_384] for i in range(0, len(long), 16_384)]
     parts[-1] += "\n"
     return [json.dumps({"log": part, "stream": "stdout", "time": TIME}) for part in parts]
 
@@ -137,6 +139,9 @@ ENVELOPES: dict[str, Callable[[str], list[str]]] = {
     ],
     "journald bytes": lambda line: [
         json.dumps({"__REALTIME_TIMESTAMP": "1", "MESSAGE": list(line.encode())})
+    ],
+    "docker without newlines": lambda line: [
+        json.dumps({"log": line, "stream": "stdout", "time": TIME})
     ],
     "compose in docker": lambda line: docker(f"agent-1 | {line}"),
 }
@@ -189,6 +194,37 @@ def test_a_bad_line_in_an_envelope_is_named_where_it_starts(tmp_path: Path) -> N
     run = load(tmp_path, [record, *broken, record])
     assert (run.ledger.bad, run.ledger.joined, run.ledger.metric) == (1, 1, 2)
     assert run.bad_lines[0].line == 2
+
+
+ODD = [
+    {"message": "LLMMetrics(timestamp=1, ttft=b'x')"},
+    {"message": "LLMMetrics(ttft={[1]:2})"},
+    {"message": "LLMMetrics(request_id='\\ud800')"},
+    {"message": "LLMMetrics(ttft=" + "A(ttft=" * 600 + ")" * 601},
+    {"message": "LLM metrics: " + "a" * 100_000},
+    {"message": "type='x' " + "a" * 100_000},
+    {"type": "llm_metrics", "ttftMs": 1, "a": json.loads('{"a":' * 400 + "1" + "}" * 400)},
+    "12:00:00 INFO x " + " " * 20_000 + "y",
+    "12:00:00 INFO x " + "{}x" * 30_000,
+    "12:00:00 INFO x " + "{" * 100_000 + "}",
+]
+
+
+@pytest.mark.parametrize("line", ODD, ids=range(len(ODD)))
+def test_an_odd_line_is_counted_and_takes_no_time(line: Any, tmp_path: Path) -> None:
+    run = load(tmp_path, [eou("a", 0), line])
+    assert run.ledger.lines == 2
+    assert run.ledger.metric >= 1
+
+
+def test_an_envelope_whose_time_is_none_changes_nothing(tmp_path: Path) -> None:
+    record = {"type": "llm_metrics", "ttft": 0.3, "speech_id": "a"}
+    for time, known in ((TIME, True), ("noon", False), ("9999-12-31T23:59:59Z", False)):
+        log = {"log": json.dumps(record), "stream": "stdout", "time": time}
+        run = load(tmp_path, [eou("a", 0), log])
+        assert run.ledger.metric == 2
+        assert (run.frame["recorded_at"].min().year == 2026) is True
+        assert known or run.turns["llm_ttft"].to_list() == [0.3]
 
 
 # Independence

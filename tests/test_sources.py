@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from logs import DATA, eou, llm, recordings, tts, write_log
+from logs import DATA, eou, llm, plain, recordings, stt, tts, write_log
 
 import turnlat
 from turnlat.readers import ENVELOPES, FORMATS, TEXT_FORMATS
@@ -153,6 +153,40 @@ def offset(log: Path, line: int) -> int:
     return sum(len(text) for text in log.read_bytes().splitlines(keepends=True)[: line - 1])
 
 
+def test_rejects_are_written_where_nothing_else_was_found(
+    turnlat: Callable, tmp_path: Path
+) -> None:
+    log = write_log(tmp_path / "agent.log", ["{"])
+    assert turnlat("analyze", log, "--rejects", tmp_path / "rejects.txt").exit == 3
+    assert (tmp_path / "rejects.txt").read_bytes().endswith(b"\n{\n")
+
+
+def test_no_output_replaces_what_the_command_reads_or_writes(
+    turnlat: Callable, tmp_path: Path
+) -> None:
+    log = write_log(tmp_path / "agent.jsonl", TURN)
+    out = tmp_path / "out.jsonl"
+    for outputs in (["-o", log], ["--rejects", log], ["-o", out, "--rejects", out]):
+        done = turnlat("analyze", log, *outputs, "--force")
+        assert done.exit == 2
+        assert "read, or written, by the same command" in done.stderr
+    assert log.read_text().count("\n") == 3
+    assert not out.exists()
+
+
+def test_packed_stdin_is_unpacked(turnlat: Callable) -> None:
+    done = turnlat(
+        "analyze", "-", "--table", "ledger", "--format", "json", stdin=gzip.compress(CONTENT)
+    )
+    [ledger] = json.loads(done.stdout)["ledger"]
+    assert ledger["lines"] == CONTENT.count(b"\n")
+
+
+def test_an_input_without_a_name_reads_nothing(turnlat: Callable) -> None:
+    done = turnlat("analyze", "")
+    assert (done.exit, done.stdout) == (3, "")
+
+
 def test_errors_fail_ends_at_the_first_bad_line(turnlat: Callable, tmp_path: Path) -> None:
     log = write_log(tmp_path / "agent.log", [*TURN, "{"])
     done = turnlat("analyze", log, "--errors", "fail")
@@ -178,6 +212,19 @@ def test_formats_lists_every_shape(turnlat: Callable) -> None:
 
 
 # The same metric twice
+
+
+def test_calls_that_look_alike_are_not_merged(tmp_path: Path) -> None:
+    """Two jobs at the same time with equal delays: one logged whole, the other by its lines."""
+    ticks = [stt(n) for n in (1, 6)]
+    whole = [record | {"job_id": "A"} for record in (*TURN, *ticks)]
+    late = [record | {"timestamp": record["timestamp"] + 0.05} for record in (*TURN, *ticks)]
+    run = turnlat.load(
+        write_log(tmp_path / "both.log", [*whole, *(plain(r, job_id="B") for r in late)])
+    )
+    assert run.ledger.duplicates == 0
+    assert run.turns["session"].to_list() == ["A", "B"]
+    assert run.usage.filter(component="stt")["requests"].item(0) == 2
 
 
 @pytest.mark.parametrize("recording", recordings("production.jsonl", "hook.jsonl"), ids=str)

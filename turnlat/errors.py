@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -43,6 +44,8 @@ class InputError(TurnlatError):
     """An input is missing, unreadable, or holds no metrics."""
 
     exit_code = ExitCode.INPUT
+    rejected: Sequence[tuple[object, bytes]] = ()
+    """The bad lines of an input that holds nothing else, where they were asked for."""
 
 
 class OutputError(TurnlatError):

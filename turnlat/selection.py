@@ -72,16 +72,17 @@ def moment(text: str, now: datetime | None = None) -> datetime:
     if text in _DAYS:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         return midnight - timedelta(days=_DAYS[text])
-    if ago := _AGO.fullmatch(text):
-        return now - timedelta(**{_UNITS[ago["unit"]]: float(ago["number"])})
     try:
+        if ago := _AGO.fullmatch(text):
+            return now - timedelta(**{_UNITS[ago["unit"]]: float(ago["number"])})
         time = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError as error:
+        time = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+        return time.astimezone(timezone.utc)
+    except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{text!r} is no time",
             hint="times are like 2026-11-22, 2026-11-22T07:20:00Z, -3h, today, yesterday or now",
         ) from error
-    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
 
 
 def _window(selection: Selection) -> Iterable[pl.Expr]:
@@ -113,19 +114,19 @@ def _sql(turns: pl.DataFrame, where: str | None) -> Iterable[pl.Expr]:
     if where is None:
         return
     try:
-        condition = pl.sql_expr(where)
-        kind = turns.select(condition).to_series().dtype
+        answer = turns.select(pl.sql_expr(where))
     except pl.exceptions.ColumnNotFoundError as error:
         name = str(error).split('"')[1] if '"' in str(error) else str(error).split("\n")[0]
         close = difflib.get_close_matches(name, turns.columns, n=3)
         hint = f"did you mean {' or '.join(close)}?" if close else "--table turns shows the columns"
         raise UsageError(f"--where: there is no column {name}", hint=hint) from error
-    except (pl.exceptions.PolarsError, ValueError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"--where {where}: {reason}") from error
-    if kind != pl.Boolean:
+    mask = answer.to_series()
+    if answer.shape != (turns.height, 1) or mask.dtype != pl.Boolean:
         raise UsageError(
             f"--where {where}: this is a value, not a condition",
             hint="conditions are like e2e_latency > 2 AND outcome = 'replied'",
         )
-    yield condition
+    yield pl.lit(mask)

@@ -12,9 +12,9 @@ import sys
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -134,6 +134,8 @@ def _expand(item: str) -> list[str]:
 
 
 def _matches(item: str) -> list[str]:
+    if not item:
+        raise InputError("an input without a name", hint="is a variable of the shell empty?")
     path = Path(item)
     if path.is_dir():
         return _folder(path)
@@ -195,10 +197,7 @@ def _age(name: str) -> tuple[int, int, str]:
 @contextmanager
 def _open(name: str) -> Iterator[BufferedIOBase]:
     """The bytes of a file, unpacked where its first ones say that it is packed."""
-    if name == STDIN:
-        yield cast("BufferedIOBase", sys.stdin.buffer)
-        return
-    with Path(name).open("rb") as file:
+    with _raw(name) as file:
         start = file.peek(_LONGEST_MAGIC)
         unpack = next((f for magic, f in _ARCHIVES.items() if start.startswith(magic)), None)
         if unpack is None:
@@ -206,6 +205,14 @@ def _open(name: str) -> Iterator[BufferedIOBase]:
         else:
             with unpack(file) as unpacked:
                 yield unpacked
+
+
+def _raw(name: str) -> AbstractContextManager[BufferedReader]:
+    if name != STDIN:
+        return Path(name).open("rb")
+    if sys.stdin is None:
+        raise InputError("-: stdin is closed")
+    return nullcontext(cast("BufferedReader", sys.stdin.buffer))
 
 
 def _unreadable(name: str, error: Exception) -> InputError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -154,7 +155,8 @@ def analyze(
     ] = False,
 ) -> int:
     """Show how long users waited in a run, turn by turn, and which component it went to."""
-    files.check_free([*(output or []), *([rejects] if rejects else [])], force=force)
+    written = [*(output or []), *([rejects] if rejects else [])]
+    files.check_free(written, logs, force=force)
     from turnlat import run as runs  # noqa: PLC0415  # polars loads here
     from turnlat import writers  # noqa: PLC0415
     from turnlat.report import analysis  # noqa: PLC0415
@@ -162,11 +164,14 @@ def analyze(
 
     console.heed_ctrl_c()
     outputs = {path: writers.for_file(path) for path in output or []}
-    run = runs.load(
-        *logs, keep=keep or [], unwrap=unwrap, rejects=rejects is not None, on_broken="keep"
-    )
-    if rejects is not None:
-        files.write_whole(rejects, _rejects(run))
+    try:
+        run = runs.load(
+            *logs, keep=keep or [], unwrap=unwrap, rejects=rejects is not None, on_broken="keep"
+        )
+    except InputError as error:
+        _write_rejects(rejects, error.rejected)
+        raise
+    _write_rejects(rejects, run.rejected)
     if verbose:
         _say_shapes(run)
     _heed_errors(run, errors)
@@ -212,9 +217,12 @@ def _say_shapes(run: Run) -> None:
         console.say(f"lines of metric types that turnlat does not know: {types}")
 
 
-def _rejects(run: Run) -> bytes:
+def _write_rejects(path: str | None, rejected: Sequence[tuple[Any, bytes]]) -> None:
     """Every bad line as it was, under a line that tells its place and what is wrong with it."""
-    return b"".join(
+    if path is None:
+        return
+    content = b"".join(
         f"# {_place(line)} (byte {line.offset:,})\n".encode() + raw + b"\n"
-        for line, raw in run.rejected
+        for line, raw in rejected
     )
+    files.write_whole(path, content)

@@ -9,9 +9,13 @@ from pathlib import Path
 from turnlat.errors import OutputError
 
 
-def check_free(paths: list[str], *, force: bool) -> None:
+def check_free(paths: list[str], inputs: list[str], *, force: bool) -> None:
     """Raise `OutputError` where a path is taken: before any work is done."""
+    taken = {os.path.realpath(item.rpartition("=")[2]) for item in inputs}
     for path in paths:
+        if os.path.realpath(path) in taken:
+            raise OutputError(f"{path}: this file is read, or written, by the same command")
+        taken.add(os.path.realpath(path))
         if Path(path).exists() and not force:
             raise OutputError(f"-o {path}: the file exists", hint="--force replaces it")
         if not Path(path).parent.is_dir():

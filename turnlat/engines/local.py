@@ -30,7 +30,9 @@ def tabulate(
     if broken and not records.count:
         raise InputError(broken[0])
     if not records.count:
-        raise _no_metrics(sources, records.tally)
+        error = _no_metrics(sources, records.tally)
+        error.rejected = records.tally.rejected
+        raise error
     built = turns.build(records)
     return Tables(
         frame=built.frame,

@@ -17,11 +17,12 @@ EXAMPLE = (
 )
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_LINE = re.compile(
+_HEAD = re.compile(
     r"\r?(?:(?P<date>\d{4}-\d\d-\d\d) )?(?P<time>\d\d:\d\d:\d\d(?:[.,]\d{1,6})?) (?:- )?"
-    r"(?P<level>[A-Z]+) +(?P<name>\S+) (?:- )?(?P<message>.*?) *(?P<extra>\{.*\})? *",
-    re.DOTALL,
+    r"(?P<level>[A-Z]+) +(?P<name>\S+) (?:- )?"
 )
+_BRACES_TRIED = 10
+"""How many braces of a message are tried as the start of its fields."""
 _NO_DATE = "1970-01-01"
 
 
@@ -30,17 +31,33 @@ def as_object(text: str) -> JsonObject | None:
 
     Its time is local to the agent's machine and may have no date; it is taken as UTC.
     """
-    found = _LINE.fullmatch(_COLOUR.sub("", text))
+    plain = _COLOUR.sub("", text)
+    found = _HEAD.match(plain)
     if found is None:
         return None
+    message, extra = _message(plain[found.end() :].rstrip())
     try:
-        extra: JsonObject = orjson.loads(found["extra"] or "{}")
         time = datetime.fromisoformat(f"{found['date'] or _NO_DATE}T{_clock(found['time'])}")
     except ValueError:
         return None
     timestamp = time.replace(tzinfo=timezone.utc).isoformat()
-    head = {"message": found["message"], "level": found["level"], "name": found["name"]}
+    head = {"message": message, "level": found["level"], "name": found["name"]}
     return head | extra | {"timestamp": extra.get("timestamp", timestamp)}
+
+
+def _message(rest: str) -> tuple[str, JsonObject]:
+    """The message of a line, and the fields that the formatter put behind it."""
+    start = rest.find("{") if rest.endswith("}") else -1
+    for _ in range(_BRACES_TRIED):
+        if start < 0:
+            break
+        try:
+            extra: JsonObject = orjson.loads(rest[start:])
+        except orjson.JSONDecodeError:
+            start = rest.find("{", start + 1)
+        else:
+            return rest[:start].rstrip(), extra
+    return rest, {}
 
 
 def has_date(line: JsonObject) -> bool:

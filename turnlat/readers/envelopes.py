@@ -55,6 +55,10 @@ ENVELOPES = {
 """What is recognised around a line, for people."""
 
 
+_DOCKER_PART = 16 * 1024
+"""What the driver cuts lines at. Exporters strip newlines, so that a shorter part is whole."""
+
+
 def strip_prefix(content: bytes) -> Unwrapped | None:
     """The line behind a text prefix; null where there is none."""
     for shape, pattern in _PREFIXES.items():
@@ -81,13 +85,14 @@ def open_object(line: JsonObject, unwrap: str | None) -> Unwrapped | None:
 
 
 def _docker(line: JsonObject) -> Unwrapped | None:
-    """Docker's json-file driver cuts long lines: a part without a newline goes on."""
+    """Docker's json-file driver cuts long lines: a full part without a newline goes on."""
     log = line.get("log")
     if not isinstance(log, str) or not {"stream", "time"} <= set(line):
         return None
-    partial = not log.endswith("\n")
+    content = log.encode()
+    partial = not log.endswith("\n") and len(content) >= _DOCKER_PART
     time = line["time"] if isinstance(line["time"], str) else None
-    return Unwrapped(log.encode(), time=time, partial=partial, shape="docker")
+    return Unwrapped(content, time=time, partial=partial, shape="docker")
 
 
 def _journald(line: JsonObject) -> Unwrapped | None:

@@ -56,7 +56,8 @@ def _explain(message: str) -> str:
     if found is None:
         return message
     field = path.strip("`").removeprefix("$.")
-    return f"{field}: expected {_WORDS[found['wanted']]}, got {_WORDS[found['got']]}"
+    wanted, got = (_WORDS.get(found[name], found[name]) for name in ("wanted", "got"))
+    return f"{field}: expected {wanted}, got {got}"
 
 
 _EXPECTED = re.compile(r"Expected `(?P<wanted>\w+) \| null`, got `(?P<got>\w+)`")

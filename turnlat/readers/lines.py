@@ -19,7 +19,7 @@ from turnlat.readers.fields import (
     unix_seconds,
 )
 from turnlat.readers.formats import FORMATS
-from turnlat.records import BadLine, Collector, Origin, Records
+from turnlat.records import LATEST_TIMESTAMP, BadLine, Collector, Origin, Records
 
 _DEEPEST = 4
 """Envelopes in envelopes: journald around Docker around Compose, and one to spare."""
@@ -110,7 +110,10 @@ class LineReader:
             found = [self._decode(line, item) for item in objects]
         except syntax.BadLineError:
             return None
-        except BadValueError as error:
+        except (BadValueError, RecursionError) as error:
+            # One document is one line of the ledger: it cannot be read in part.
+            self._collector = Collector(self._options.keep)
+            tally = self._collector.tally
             self._reject(line, error)
         else:
             tally.metric, tally.other = int(any(found)), int(not any(found))
@@ -195,9 +198,15 @@ class LineReader:
 
     def _gather(self, line: _Line, decoded: JsonObject) -> bool:
         """Whether `decoded` was kept to be read with others of its shape, as one with the first."""
-        name = next((format_.name for format_ in FORMATS if format_.is_part(decoded)), None)
-        if name is None:
+        format_ = next((format_ for format_ in FORMATS if format_.is_part(decoded)), None)
+        if format_ is None:
             return False
+        try:
+            format_.decode(decoded)
+        except (BadValueError, RecursionError) as error:
+            self._reject(line, error)
+            return True
+        name = format_.name
         if name in self._gathered:
             self._collector.tally.joined += 1
         self._gathered.setdefault(name, (line, []))[1].append(decoded)
@@ -207,7 +216,7 @@ class LineReader:
         tally = self._collector.tally
         try:
             found = self._decode(line, decoded)
-        except BadValueError as error:
+        except (BadValueError, RecursionError) as error:
             self._reject(line, error)
             return
         tally.metric += found
@@ -246,8 +255,7 @@ class LineReader:
 
     def _add(self, line: _Line, decoded: JsonObject, found: Decoded) -> None:
         if found.record.timestamp is None and line.time is not None:
-            time = unix_seconds(line.time)
-            found.record.timestamp = time if isinstance(time, float) else None
+            found.record.timestamp = _envelope_time(line.time)
         self._collector.add(found.kind, found.record, self._origin(line, decoded, found))
 
     def _origin(self, line: _Line, decoded: JsonObject, found: Decoded) -> Origin:
@@ -269,10 +277,23 @@ class LineReader:
             **{name: text_or_none(value) for name, value in known.items()},
         )
 
-    def _reject(self, line: _Line, error: ValueError) -> None:
+    def _reject(self, line: _Line, error: ValueError | RecursionError) -> None:
         raw = b"\n".join(line.raw) if self._options.rejects else None
-        bad = BadLine(line.block.source, line.number, line.offset, str(error))
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        bad = BadLine(line.block.source, line.number, line.offset, reason)
         self._collector.tally.reject(bad, raw)
+
+
+def _envelope_time(text: str) -> float | None:
+    """The time of an envelope, which has nanoseconds; null where it is none."""
+    try:
+        time = unix_seconds(_NANOSECONDS.sub(r"\1", text))
+    except BadValueError:
+        return None
+    return time if isinstance(time, float) and 0 <= time <= LATEST_TIMESTAMP else None
+
+
+_NANOSECONDS = re.compile(r"(\.\d{6})\d+")
 
 
 def _kept(line: JsonObject, name: str) -> str | None:

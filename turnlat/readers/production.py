@@ -32,7 +32,7 @@ _KINDS = {
 """The message's first word: the kind, and the field without which a line is somebody's own."""
 
 _MESSAGE = re.compile(r"(?:Pipeline )?(?P<kind>[A-Za-z]+) metrics(?:: (?P<values>.*))?", re.DOTALL)
-_VALUE = re.compile(r"(?P<name>\w+)=(?P<value>[^,\s]*)")
+_VALUE = re.compile(r"\b(?P<name>\w{1,64})=(?P<value>[^,\s]*)")
 
 _RENAMED = {
     "llm": {

@@ -31,7 +31,7 @@ _TYPES = {
 }
 _NESTED = r"\((?:[^()]|\([^()]*\))*\)|\{(?:[^{}]|\{[^{}]*\})*\}"
 _FIELD = re.compile(
-    rf"""(?P<name>\w+)=(?P<value>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\w*(?:{_NESTED})|[^\s,]+)""",
+    rf"""\b(?P<name>\w{{1,64}})=(?P<value>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\w*(?:{_NESTED})|[^\s,]+)""",
     re.DOTALL,
 )
 
@@ -61,6 +61,8 @@ def _value(text: str) -> Any:
     if bracket and head.isidentifier():
         return _fields(rest.removesuffix(")"))
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None if text in ("nan", "inf", "-inf") else text
+    # Half a surrogate pair is no text that anybody can write.
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -25,7 +25,7 @@ def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(
         [
             identified.unique(
-                ["speech", "request_id", "timestamp"], keep="first", maintain_order=True
+                ["session", "speech", "request_id", "timestamp"], keep="first", maintain_order=True
             ),
             rest.filter(~_repeats_line(kind)),
         ]

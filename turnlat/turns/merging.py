@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from turnlat.turns.sessions import Frames
+from turnlat.turns.sessions import SPEAKING, Frames
 
 LATE = 0.1
 """A log line may be this many seconds away from the record that it repeats."""
@@ -21,41 +21,68 @@ _ROUNDED = {
 }
 """What a line has of each kind of record."""
 
+_KNOWN = 2
+"""Up to this rank a session is named by its job or room: two names are two sessions."""
+
 _TOLERANCE = 0.0051
 """`log_metrics` rounds to two digits."""
 
 
 def merge(frames: Frames) -> tuple[Frames, int]:
-    """`frames` without the lines of records that are there whole, and how many lines they were."""
-    merged = {kind: _merged(kind, frame) for kind, frame in frames.items()}
-    dropped = sum(frame.height - merged[kind].height for kind, frame in frames.items())
-    return merged, dropped
+    """`frames` without the lines of records that are there whole, and how many lines they were.
+
+    Metrics of different calls look alike, so lines are taken for repetitions only where most of
+    their session's EOU, LLM and TTS lines repeat records of one and the same other session.
+    """
+    pairs = {kind: _pairs(kind, frames[kind]) for kind in _ROUNDED}
+    same = _same_sessions(frames, pairs)
+    merged = {
+        kind: _without(frames[kind], found.join(same, on=["session", "whole_session"], how="semi"))
+        for kind, found in pairs.items()
+    }
+    dropped = sum(frames[kind].height - frame.height for kind, frame in merged.items())
+    return frames | merged, dropped
 
 
-def _merged(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
-    whole = frame.filter(~pl.col("plain"))
-    if kind not in _ROUNDED or not whole.height or whole.height == frame.height:
-        return frame
+def _pairs(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Lines and the records that they may repeat: the line's `row`, and the session of both."""
     values = _ROUNDED[kind]
-    numbered = frame.with_row_index("row")
-    lines = numbered.filter("plain").drop_nulls("timestamp").select("row", "timestamp", *values)
-    pairs = (
-        lines.sort("timestamp")
-        .with_columns(bucket=_bucket())
-        .join(_spread(whole, values), on="bucket", suffix="_whole")
+    columns = ["session", "session_rank", "timestamp", *values]
+    numbered = frame.with_row_index("row").drop_nulls("timestamp").with_columns(bucket=_bucket())
+    lines = numbered.filter("plain").select("row", "bucket", *columns)
+    whole = numbered.filter(~pl.col("plain")).select("bucket", *columns)
+    beside = pl.concat(whole.with_columns(pl.col("bucket") + step) for step in (-1, 0, 1))
+    known = (pl.col("session_rank") <= _KNOWN) & (pl.col("session_rank_whole") <= _KNOWN)
+    return (
+        lines.join(beside, on="bucket", suffix="_whole")
         .filter(
             (pl.col("timestamp") - pl.col("timestamp_whole")).abs() <= LATE,
+            ~known | (pl.col("session") == pl.col("session_whole")),
             *((pl.col(v) - pl.col(f"{v}_whole")).abs() <= _TOLERANCE for v in values),
         )
+        .select("row", "session", whole_session="session_whole")
+        .unique()
     )
-    return numbered.join(pairs.select("row").unique(), on="row", how="anti").drop("row")
+
+
+def _same_sessions(frames: Frames, pairs: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Of each session of lines, the session that most of its lines repeat."""
+    lines = pl.concat([frames[kind].filter("plain").select("session") for kind in SPEAKING])
+    return (
+        pl.concat([pairs[kind] for kind in SPEAKING])
+        .group_by("session", "whole_session")
+        .agg(repeated=pl.len())
+        .join(lines.group_by("session").agg(lines=pl.len()), on="session")
+        .filter(pl.col("repeated") * 2 > pl.col("lines"))
+        .sort("repeated", "whole_session", descending=[True, False])
+        .unique("session", keep="first", maintain_order=True)
+    )
+
+
+def _without(frame: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:
+    rows = repeated.select("row").unique()
+    return frame.with_row_index("row").join(rows, on="row", how="anti").drop("row")
 
 
 def _bucket() -> pl.Expr:
     return (pl.col("timestamp") / LATE).floor().cast(pl.Int64)
-
-
-def _spread(whole: pl.DataFrame, values: tuple[str, ...]) -> pl.DataFrame:
-    """`whole` in the bucket of its time and in both beside it: equality finds neighbours."""
-    columns = whole.drop_nulls("timestamp").select("timestamp", *values)
-    return pl.concat(columns.with_columns(bucket=_bucket() + step) for step in (-1, 0, 1))
