@@ -175,9 +175,8 @@ def test_no_output_replaces_what_the_command_reads_or_writes(
 
 
 def test_packed_stdin_is_unpacked(turnlat: Callable) -> None:
-    done = turnlat(
-        "analyze", "-", "--table", "ledger", "--format", "json", stdin=gzip.compress(CONTENT)
-    )
+    packed = gzip.compress(CONTENT)
+    done = turnlat("analyze", "-", "--table", "ledger", "--format", "json", stdin=packed)
     [ledger] = json.loads(done.stdout)["ledger"]
     assert ledger["lines"] == CONTENT.count(b"\n")
 
