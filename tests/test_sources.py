@@ -134,6 +134,21 @@ def test_a_decompression_bomb_stays_in_flat_memory(tmp_path: Path) -> None:
     assert peaks[1] < peaks[0] + 20
 
 
+def test_a_line_without_end_stays_in_flat_memory(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.jsonl.gz"
+    with gzip.open(bomb, "wb", compresslevel=1) as file:
+        file.writelines(json.dumps(record).encode() + b"\n" for record in TURN)
+        file.write(b'{"message": "')
+        for _ in range(40):
+            file.write(b"a" * 10_000_000)
+        file.write(b'"}\n{"type":\n')
+    run = turnlat.load(bomb)
+    assert (run.ledger.metric, run.ledger.bad, run.ledger.lines) == (3, 2, 5)
+    endless, after = run.bad_lines
+    assert (endless.line, after.line) == (4, 5)
+    assert after.offset == endless.offset + 400_000_000 + len(b'{"message": ""}\n')
+
+
 # What is left out
 
 

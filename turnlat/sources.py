@@ -29,6 +29,13 @@ else:
 BLOCK_BYTES = 4 * 1024 * 1024
 """How much is decoded at once; a longer line makes its block longer."""
 
+LONGEST_LINE = 128 * 1024 * 1024
+"""Of a line that goes on after this only the beginning is kept: it is no log line."""
+
+_KEPT_OF_LINE = 64 * 1024
+_CUT = b"\0"
+"""What stands where a line was cut: no reader takes it for part of a sound line."""
+
 STDIN = "-"
 
 _ROTATION = re.compile(
@@ -68,10 +75,10 @@ class Source:
         line, offset = 1, 0
         try:
             with _open(name) as stream:
-                for data in _whole_lines(stream, block_bytes):
+                for data, dropped in _whole_lines(stream, block_bytes):
                     yield Block(name, self.log, line, offset, data)
                     line += data.count(b"\n")
-                    offset += len(data)
+                    offset += len(data) + dropped
         except BrokenArchiveError as error:
             place = f"after {offset:,} bytes, in line {line:,}"
             raise BrokenArchiveError(f"{name}: the archive is damaged {place}: {error}") from error
@@ -83,26 +90,35 @@ class BrokenArchiveError(InputError):
     """An archive that could be read up to some place only."""
 
 
-def _whole_lines(stream: BufferedIOBase, block_bytes: int) -> Iterator[bytes]:
-    """Blocks that end with a line; before an archive breaks, all that could be read of it."""
-    rest, parts, size = b"", [], 0
+def _whole_lines(stream: BufferedIOBase, block_bytes: int) -> Iterator[tuple[bytes, int]]:
+    """Blocks that end with a line, and how many bytes of a line that is too long were dropped.
+
+    Before an archive breaks, all that could be read of it.
+    """
+    rest, parts, size, dropped = b"", list[bytes](), 0, 0
     try:
         while data := stream.read1(block_bytes):
             parts.append(data)
             size += len(data)
-            if size >= block_bytes:
-                whole, newline, rest = b"".join([rest, *parts]).rpartition(b"\n")
-                parts, size = [], 0
-                if newline:
-                    yield whole + newline
-        yield from _nonempty(b"".join([rest, *parts]))
+            if size < block_bytes:
+                continue
+            whole, newline, rest = b"".join([rest, *parts]).rpartition(b"\n")
+            parts, size = [], 0
+            if newline:
+                yield whole + newline, dropped
+                dropped = 0
+            if len(rest) > LONGEST_LINE:
+                kept = rest[:_KEPT_OF_LINE] + _CUT
+                dropped += len(rest) - len(kept)
+                rest = kept
+        yield from _last(b"".join([rest, *parts]), dropped)
     except (*_BROKEN, OSError) as error:
-        yield from _nonempty(b"".join([rest, *parts]))
+        yield from _last(b"".join([rest, *parts]), dropped)
         raise BrokenArchiveError(str(error).lower()) from error
 
 
-def _nonempty(data: bytes) -> list[bytes]:
-    return [data] if data else []
+def _last(data: bytes, dropped: int) -> list[tuple[bytes, int]]:
+    return [(data, dropped)] if data else []
 
 
 def find(inputs: Iterable[str]) -> list[Source]:
