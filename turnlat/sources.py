@@ -105,20 +105,25 @@ def _whole_lines(stream: BufferedIOBase, block_bytes: int) -> Iterator[tuple[byt
             whole, newline, rest = b"".join([rest, *parts]).rpartition(b"\n")
             parts, size = [], 0
             if newline:
-                yield whole + newline, dropped
+                yield from _apart(whole + newline, dropped)
                 dropped = 0
             if len(rest) > LONGEST_LINE:
                 kept = rest[:_KEPT_OF_LINE] + _CUT
                 dropped += len(rest) - len(kept)
                 rest = kept
-        yield from _last(b"".join([rest, *parts]), dropped)
+        yield from _apart(b"".join([rest, *parts]), dropped)
     except (*_BROKEN, OSError) as error:
-        yield from _last(b"".join([rest, *parts]), dropped)
+        yield from _apart(b"".join([rest, *parts]), dropped)
         raise BrokenArchiveError(str(error).lower()) from error
 
 
-def _last(data: bytes, dropped: int) -> list[tuple[bytes, int]]:
-    return [(data, dropped)] if data else []
+def _apart(data: bytes, dropped: int) -> Iterator[tuple[bytes, int]]:
+    """`data`, its first line apart where bytes were dropped of it: they shift what follows."""
+    if dropped:
+        first, newline, data = data.partition(b"\n")
+        yield first + newline, dropped
+    if data:
+        yield data, 0
 
 
 def find(inputs: Iterable[str]) -> list[Source]:
