@@ -40,6 +40,8 @@ class Conversation:
     """What the hook and the exporter wrote of one conversation."""
 
     hook: turnlat.Run
+    records: list[str]
+    """The lines of the hook's log."""
     requests: list[dict[str, Any]]
     """One per span, in the order in which they ended."""
 
@@ -63,7 +65,7 @@ def conversation(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
     asyncio.run(agent.converse(listen, *UTTERANCES))
     lines = (folder / "spans.jsonl").read_text().splitlines()
     hook = turnlat.load(write_log(folder / "hook.jsonl", list(records)))
-    return Conversation(hook, [json.loads(line) for line in lines])
+    return Conversation(hook, records, [json.loads(line) for line in lines])
 
 
 def load(folder: Path, *requests: dict[str, Any]) -> turnlat.Run:
@@ -168,6 +170,18 @@ def test_a_session_in_two_files_is_grouped_by_inference(
         assert ours["total_latency"] == pytest.approx(hooked["total_latency"], abs=HOOK_AGREEMENT)
         for name in ("e2e_latency", "callback_delay"):
             assert ours[name] == pytest.approx(hooked[name], abs=HOOK_AGREEMENT), name
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(40), slice(20, None)], ids=str)
+def test_spans_beside_a_hook_log_change_no_turn(
+    conversation: Conversation, tmp_path: Path, part: slice
+) -> None:
+    requests = conversation.requests[part]
+    write_log(tmp_path / "hook.jsonl", list(conversation.records))
+    write_log(tmp_path / "spans.jsonl", list(requests))
+    both, hook = turnlat.load(tmp_path), conversation.hook
+    measured = ["speech_id", "outcome", "e2e_latency", *(c.name for c in COMPONENTS), "llm_calls"]
+    assert both.turns.select(measured).equals(hook.turns.select(measured))
 
 
 def test_a_turn_that_the_callback_stops_is_no_user_turn(conversation: Conversation) -> None:

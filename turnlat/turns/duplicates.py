@@ -7,13 +7,23 @@ import polars as pl
 from turnlat.records import KINDS
 from turnlat.turns.sessions import Frames
 
+_IDENTITY = {
+    "eou": ("end_of_utterance_delay", "transcription_delay"),
+    "llm": ("request_id", "timestamp"),
+    "tts": ("request_id", "timestamp"),
+}
+"""What two sources tell of one record to the last digit."""
+
+_SAME_MOMENT = 1.0
+"""Their EOU records lie some milliseconds apart."""
+
 PLAIN_WINDOW = 0.002
 """Equal `log_metrics` lines of one session within this many seconds are one record."""
 
 
 def drop(frames: Frames) -> tuple[Frames, int]:
     """The frames without duplicates, each in the order of time, and how many were dropped."""
-    unique = {kind: _drop(kind, frame) for kind, frame in frames.items()}
+    unique = {kind: _drop_retold(kind, _drop(kind, frame)) for kind, frame in frames.items()}
     dropped = sum(frame.height - unique[kind].height for kind, frame in frames.items())
     return unique, dropped
 
@@ -30,6 +40,26 @@ def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
             rest.filter(~_repeats_line(kind)),
         ]
     ).sort("timestamp", "source", "line", nulls_last=True)
+
+
+def _drop_retold(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Without records that another source tells with more: spans beside a hook's records.
+
+    The record with a speech id is the richer one; of one speech's EOUs it is the later, the hook's.
+    """
+    if kind not in _IDENTITY:
+        return frame
+    identity = list(_IDENTITY[kind])
+    time, named = pl.col("timestamp"), pl.col("speech_id").is_not_null()
+    whole = pl.all_horizontal(~pl.col("plain"), pl.col(identity).is_not_null())
+    richer = time.filter(named).max().over(identity)
+    unnamed = ~named & ((time - richer).abs() < _SAME_MOMENT)
+    later = time.max().over(*identity, "speech_id")
+    retold = named & (time < later) & (time > later - _SAME_MOMENT)
+    if kind == "eou":
+        whole &= pl.col("end_of_utterance_delay") > 0
+        unnamed |= retold
+    return frame.filter(~(whole & unnamed).fill_null(value=False))
 
 
 def _has_id() -> pl.Expr:
