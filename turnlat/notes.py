@@ -102,9 +102,6 @@ RUN_NOTES: dict[str, str] = {
         "lines that tell the time of day and no date: they are taken as of one day, so a log that "
         "goes past midnight is out of order"
     ),
-    "percentile-open": (
-        "too few turns to bound this percentile on both sides; an open side shows as …"
-    ),
     "p99-few": "a p99 needs 100 turns; the maximum is shown beside it",
     "total-double": (
         "--total counts transcription twice: eou_delay already contains transcription_delay"
