@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """One line: its number and byte offset in the file, and its bytes without the newline."""
+
+    number: int
+    offset: int
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -20,7 +30,19 @@ class Block:
 
     def lines(self) -> list[bytes]:
         """The lines without their newlines."""
-        lines = self.data.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        return lines
+        return lines_of(self.data)
+
+    def places(self) -> Iterator[Place]:
+        """The lines with their places."""
+        offset = self.offset
+        for number, content in enumerate(self.lines(), self.first_line):
+            yield Place(number, offset, content)
+            offset += len(content) + 1
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """The lines of `data` without their newlines; the last one may have none."""
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines

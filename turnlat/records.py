@@ -295,24 +295,52 @@ class Records:
         return cls(frames, sum((part.tally for part in parts), Tally()), keep)
 
 
+class Rows(typing.NamedTuple):
+    """Records of one kind, as the columns of its frame: a list each, or one value for all."""
+
+    height: int
+    columns: dict[str, typing.Any]
+
+
 class Collector:
     """Gathers decoded records and turns them into frames, a column at a time."""
 
     def __init__(self, keep: tuple[str, ...] = ()) -> None:
         self.keep = keep
         self.tally = Tally()
-        self._rows: dict[str, list[tuple[Record, Origin]]] = {kind: [] for kind in KINDS}
+        self._records: dict[str, list[tuple[Record, Origin]]] = {kind: [] for kind in KINDS}
+        self._rows: dict[str, list[Rows]] = {kind: [] for kind in KINDS}
 
     def add(self, kind: str, record: Record, origin: Origin) -> None:
         """Take one record in."""
-        self._rows[kind].append((record, origin))
+        self._records[kind].append((record, origin))
+
+    def add_rows(self, kind: str, rows: Rows) -> None:
+        """Take many records in; columns that `rows` do not have are null."""
+        self._rows[kind].append(rows)
 
     def records(self) -> Records:
         """Everything taken in so far."""
-        frames = {kind: self._frame(kind, rows) for kind, rows in self._rows.items()}
+        frames = {kind: self._frame(kind) for kind in KINDS}
         return Records(frames, self.tally, self.keep)
 
-    def _frame(self, kind: str, rows: list[tuple[Record, Origin]]) -> pl.DataFrame:
+    def _frame(self, kind: str) -> pl.DataFrame:
+        frames = [self._frame_of_rows(kind, rows) for rows in self._rows[kind]]
+        if self._records[kind] or not frames:
+            frames.append(self._frame_of_records(kind))
+        return pl.concat(frames)
+
+    def _frame_of_rows(self, kind: str, rows: Rows) -> pl.DataFrame:
+        columns = schema(kind, self.keep)
+        return pl.DataFrame(
+            [
+                _column(name, rows.columns.get(name), type_, rows.height)
+                for name, type_ in columns.items()
+            ]
+        )
+
+    def _frame_of_records(self, kind: str) -> pl.DataFrame:
+        rows = self._records[kind]
         columns = schema(kind, self.keep)
         fields = KINDS[kind].__struct_fields__
         data: dict[str, list[object]] = {
@@ -324,3 +352,10 @@ class Collector:
             for i, name in enumerate(self.keep)
         }
         return pl.DataFrame(data, schema=columns)
+
+
+def _column(name: str, values: object, type_: pl.DataType, height: int) -> pl.Series:
+    """A column of `values`, or of one value that all rows have."""
+    if isinstance(values, (list, tuple)):
+        return pl.Series(name, values, dtype=type_)
+    return pl.Series(name, [values], dtype=type_).new_from_index(0, height)

@@ -109,19 +109,22 @@ class Run(Tables):
         return buffer.getvalue()
 
 
-def load(
+def load(  # noqa: PLR0913  # each is an option of its own
     *inputs: str | PathLike[str],
     keep: Sequence[str] = (),
     label: str | None = None,
     unwrap: str | None = None,
     rejects: bool = False,
     on_broken: Literal["raise", "keep"] = "raise",
+    jobs: int = 1,
 ) -> Run:
     """The run that `inputs` hold together: logs, folders, globs, `-`, or one saved run.
 
     `label=path` names it. `keep` takes fields of the log lines over into the turn table. `unwrap`
     names the field of a JSON envelope that holds the line. `rejects` keeps the bytes of all bad
-    lines. What could be read of a damaged archive is used with `on_broken="keep"` only.
+    lines. What could be read of a damaged archive is used with `on_broken="keep"` only. `jobs`
+    processes read files of 50 MB and more; as with `multiprocessing`, more than one asks for a
+    script that does its work under `if __name__ == "__main__"`.
     Raises `InputError` where an input is missing, unreadable or holds no metrics, and
     `UsageError` where a kept field would hide a column.
     """
@@ -141,7 +144,7 @@ def load(
     if saved:
         return _load_saved(saved[0], label, keep)
     options = Options(keep=keep, unwrap=unwrap, rejects=rejects)
-    tables = local.tabulate(sources.find(paths), options)
+    tables = local.tabulate(sources.find(paths), options, jobs=jobs)
     if tables.broken and on_broken == "raise":
         raise InputError(tables.broken[0])
     return Run(label=label or ", ".join(paths), **vars(tables))

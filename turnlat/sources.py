@@ -219,13 +219,22 @@ def _age(name: str) -> tuple[int, int, str]:
 def _open(name: str) -> Iterator[BufferedIOBase]:
     """The bytes of a file, unpacked where its first ones say that it is packed."""
     with _raw(name) as file:
-        start = file.peek(_LONGEST_MAGIC)
-        unpack = next((f for magic, f in _ARCHIVES.items() if start.startswith(magic)), None)
+        unpack = _archive(file)
         if unpack is None:
             yield file
         else:
             with unpack(file) as unpacked:
                 yield unpacked
+
+
+def is_packed(file: BufferedReader) -> bool:
+    """Whether the first bytes of a file say that it is packed."""
+    return _archive(file) is not None
+
+
+def _archive(file: BufferedReader) -> Callable[[BinaryIO], AbstractContextManager[Any]] | None:
+    start = file.peek(_LONGEST_MAGIC)
+    return next((unpack for magic, unpack in _ARCHIVES.items() if start.startswith(magic)), None)
 
 
 def _raw(name: str) -> AbstractContextManager[BufferedReader]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -139,6 +140,15 @@ def analyze(
             show_default=False,
         ),
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=0,
+            help="How many processes read files of 50 MB and more; 0 is one for each core.",
+        ),
+    ] = 0,
     worst: Annotated[int, typer.Option(min=0, help="How many of the slowest turns to show.")] = 5,
     total: Annotated[
         str | None,
@@ -166,7 +176,12 @@ def analyze(
     outputs = {path: writers.for_file(path) for path in output or []}
     try:
         run = runs.load(
-            *logs, keep=keep or [], unwrap=unwrap, rejects=rejects is not None, on_broken="keep"
+            *logs,
+            keep=keep or [],
+            unwrap=unwrap,
+            rejects=rejects is not None,
+            on_broken="keep",
+            jobs=jobs or os.cpu_count() or 1,
         )
     except InputError as error:
         _write_rejects(rejects, error.rejected)

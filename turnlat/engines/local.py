@@ -1,12 +1,14 @@
-"""The engine of this process: reads source after source, block after block."""
+"""The engine of this machine: reads source after source, large files with several processes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 from turnlat import turns
 from turnlat.blocks import Block
 from turnlat.engines import Tables
+from turnlat.engines.ranges import RANGE_BYTES, Readers
 from turnlat.errors import InputError
 from turnlat.readers import Options, document
 from turnlat.records import Records, Tally
@@ -18,15 +20,25 @@ _AS_IT_IS = Options()
 
 
 def tabulate(
-    sources: Iterable[Source], options: Options = _AS_IT_IS, block_bytes: int = BLOCK_BYTES
+    sources: Iterable[Source],
+    options: Options = _AS_IT_IS,
+    block_bytes: int = BLOCK_BYTES,
+    *,
+    jobs: int = 1,
+    range_bytes: int = RANGE_BYTES,
 ) -> Tables:
-    """The tables of all lines of `sources`, which are one run.
+    """The tables of all lines of `sources`, which are one run; `jobs` processes read large files.
 
     Raises `InputError` where a source cannot be read, or none of them holds metrics.
     """
     sources, broken = list(sources), list[str]()
-    parts = (part for source in sources for part in _read(source, options, block_bytes, broken))
-    records = Records.concat(parts, options.keep)
+    with closing(Readers(jobs, options, range_bytes)) as readers:
+        parts = (
+            part
+            for source in sources
+            for part in _read(source, options, block_bytes, broken, readers)
+        )
+        records = Records.concat(parts, options.keep)
     if broken and not records.count:
         raise InputError(broken[0])
     if not records.count:
@@ -49,11 +61,13 @@ def tabulate(
 
 
 def _read(
-    source: Source, options: Options, block_bytes: int, broken: list[str]
+    source: Source, options: Options, block_bytes: int, broken: list[str], readers: Readers
 ) -> Iterator[Records]:
     """The records of a source; where an archive breaks is added to `broken`."""
     for name in source.files:
-        yield from document.read(_blocks(source, name, block_bytes, broken), options)
+        parts = readers.read(name, source.log)
+        whole = document.read(_blocks(source, name, block_bytes, broken), options)
+        yield from whole if parts is None else parts
 
 
 def _blocks(source: Source, name: str, block_bytes: int, broken: list[str]) -> Iterator[Block]:

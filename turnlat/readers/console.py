@@ -23,7 +23,8 @@ _HEAD = re.compile(
 )
 _BRACES_TRIED = 10
 """How many braces of a message are tried as the start of its fields."""
-_NO_DATE = "1970-01-01"
+UNDATED = "1970-01-01"
+"""The date of lines that tell none."""
 
 
 def as_object(text: str) -> JsonObject | None:
@@ -37,7 +38,7 @@ def as_object(text: str) -> JsonObject | None:
         return None
     message, extra = _message(plain[found.end() :].rstrip())
     try:
-        time = datetime.fromisoformat(f"{found['date'] or _NO_DATE}T{_clock(found['time'])}")
+        time = datetime.fromisoformat(f"{found['date'] or UNDATED}T{_clock(found['time'])}")
     except ValueError:
         return None
     timestamp = time.replace(tzinfo=timezone.utc).isoformat()
@@ -62,7 +63,7 @@ def _message(rest: str) -> tuple[str, JsonObject]:
 
 def has_date(line: JsonObject) -> bool:
     """Whether a line told its date, as only short console lines do not."""
-    return not str(line.get("timestamp")).startswith(_NO_DATE)
+    return not str(line.get("timestamp")).startswith(UNDATED)
 
 
 def _clock(time: str) -> str:

@@ -22,7 +22,7 @@ def read(blocks: Iterable[Block], options: Options) -> Iterator[Records]:
     if first is None:
         return
     gathered = [first]
-    if _may_open(first.data):
+    if may_open(first.data):
         gathered += _while_small(blocks, len(first.data))
         whole = replace(first, data=b"".join(block.data for block in gathered))
         if len(whole.data) <= LARGEST and (found := reader.read_document(whole)) is not None:
@@ -33,7 +33,7 @@ def read(blocks: Iterable[Block], options: Options) -> Iterator[Records]:
     yield reader.finish()
 
 
-def _may_open(data: bytes) -> bool:
+def may_open(data: bytes) -> bool:
     """Whether the first line is the beginning of a value that goes on below it."""
     line = data.removeprefix(BOM).lstrip().partition(b"\n")[0].rstrip()
     return line.startswith((b"{", b"[")) and line.endswith((b"{", b"[", b","))

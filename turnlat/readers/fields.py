@@ -76,8 +76,14 @@ def unix_seconds(value: object) -> object:
 
     Raises `BadValueError` where a text is no such time.
     """
-    if not isinstance(value, str):
-        return value
+    return iso_seconds(value) if isinstance(value, str) else value
+
+
+def iso_seconds(value: str) -> float:
+    """An ISO-8601 time as Unix seconds; UTC where it does not say.
+
+    Raises `BadValueError` where it is none.
+    """
     try:
         time = datetime.fromisoformat(value.replace("Z", "+00:00"))
         if time.tzinfo is None:

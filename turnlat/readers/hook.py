@@ -36,6 +36,21 @@ _UNTYPED = {
 }
 """0.11 and 0.12 wrote no `type`: the first of these fields that a line has tells its kind."""
 
+ESSENTIAL = {
+    "eou": ("end_of_utterance_delay", "transcription_delay"),
+    "llm": ("duration", "ttft"),
+    "tts": ("duration", "ttfb"),
+    "stt": ("duration", "audio_duration"),
+    "other": ("inference_count",),
+}
+"""What a Python agent's objects always have, under these names; `other` is the VAD."""
+
+
+def is_whole(line: JsonObject) -> bool:
+    """Whether a metrics object is a Python agent's beyond doubt, whatever else the line has."""
+    kind = _kind(line) if "type" in line else None
+    return kind in ESSENTIAL and all(name in line for name in ESSENTIAL[kind])
+
 
 def decode(line: JsonObject) -> list[Decoded] | None:
     """The record of a metrics object; null where `line` is none."""

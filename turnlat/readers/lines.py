@@ -9,7 +9,7 @@ from typing import TypeAlias
 import orjson
 
 from turnlat.blocks import Block
-from turnlat.readers import console, envelopes, syntax
+from turnlat.readers import console, envelopes, fast, syntax
 from turnlat.readers.envelopes import Unwrapped
 from turnlat.readers.fields import (
     BadValueError,
@@ -76,14 +76,20 @@ class LineReader:
         self._split: _Line | None = None
         self._collector = Collector(options.keep)
         self._gathered: dict[str, tuple[_Line, list[JsonObject]]] = {}
+        # Kept fields and envelopes of the user's own may be anywhere in a line.
+        self._fast = None if options.keep or options.unwrap else fast.FastReader()
 
     def read(self, block: Block) -> Records:
         """The records of all lines of `block`; lines that cannot be read are in the tally."""
-        offset = block.offset
-        for number, content in enumerate(block.lines(), block.first_line):
+        places = self._fast.read(block, self._collector) if self._fast else block.places()
+        for number, offset, content in places:
             self._take(_Line(block, number, offset, [content]), content)
-            offset += len(content) + 1
         return self._hand_over()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether lines that were read need others that may follow."""
+        return self._split is not None or bool(self._gathered)
 
     def finish(self) -> Records:
         """What lines hold that need others: a split one that nothing ended, gathered ones."""

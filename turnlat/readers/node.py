@@ -16,7 +16,7 @@ EXAMPLE = (
 
 def decode(line: JsonObject) -> list[Decoded] | None:
     """The record of a line with Node's names, or with fields in milliseconds."""
-    if not is_foreign(line):
+    if hook.is_whole(line) or production.is_whole(line) or not is_foreign(line):
         return None
     fields = in_seconds(line)
     if "msg" in fields:

@@ -44,6 +44,24 @@ _RENAMED = {
 }
 
 
+def is_ordinary(message: str) -> bool:
+    """Whether a line with this message, and without marks of another format, has no metric."""
+    found = _MESSAGE.fullmatch(message)
+    of_metric = found is not None and found["kind"] in _KINDS
+    printed = message.startswith(("{", "type='")) or "Metrics(" in message
+    return not of_metric and not printed and "UsageSummary(" not in message
+
+
+def is_whole(line: JsonObject) -> bool:
+    """Whether a line is Python's `log_metrics`' beyond doubt, or tells of no metric at all."""
+    message = line.get("message")
+    if not isinstance(message, str) or "type" in line or "msg" in line:
+        return False
+    kind, separator, rest = message.partition(" metrics")
+    _, required = _KINDS.get(kind, (None, None)) if separator and not rest else (None, None)
+    return required in line if required else is_ordinary(message)
+
+
 def decode(line: JsonObject) -> list[Decoded] | None:
     """The record of a `log_metrics` line; null where `line` is none."""
     message = line.get("message")

@@ -1,0 +1,179 @@
+"""The fast path against the plain one: same records, same bad lines, for any bytes."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from logs import DATA, all_logs, eou, llm, plain, stt, tts
+
+from turnlat.blocks import Block
+from turnlat.engines import local, ranges
+from turnlat.readers import LineReader, Options, fast
+from turnlat.records import Records
+from turnlat.sources import find
+
+FAST = Options()
+PLAIN = Options(unwrap="a field that no line has")
+
+
+def read(content: bytes, options: Options) -> Records:
+    reader = LineReader(options)
+    return Records.concat([reader.read(Block("a", "a", 1, 0, content)), reader.finish()])
+
+
+def assert_alike(content: bytes) -> None:
+    quick, slow = read(content, FAST), read(content, PLAIN)
+    assert quick.tally == slow.tally
+    for kind, frame in slow.frames.items():
+        assert quick.frames[kind].sort("line", maintain_order=True).equals(frame)
+
+
+LOGS = [path for path in all_logs() if path.suffix == ".jsonl"]
+LINES = sorted({line for log in LOGS for line in log.read_bytes().splitlines()})
+
+
+@pytest.mark.parametrize("log", all_logs(), ids=lambda path: str(path.relative_to(DATA)))
+def test_every_recorded_log_reads_alike(log: Path) -> None:
+    assert_alike(log.read_bytes())
+
+
+ODD = st.sampled_from(
+    [
+        b"1e999", b"-1E+400", b"1e-999", b"1" * 400, b"1" * 250 + b"e99", b"0." + b"1" * 300,
+        b"12e305", b'"3e1234"', b"NaN", b"-Infinity", b"null", b"true", b'""', b'"unknown"', b"-1",
+        b"[1, 2]", b'{"a": {"b": 1}}', b"[" * 900 + b"]" * 900, b"[" * 1100 + b"]" * 1100,
+        b'"\xff"', b'"\xed\xa0\x80"', b'"\\ud800"', b'"caf\xc3\xa9"', b'"a\tb"', b"1795332033.69",
+        b"1795332033690", b'"2026-11-22T07:20:33+00:00"', b'"1970-01-01T00:00:00"', b'"noon"',
+        b'"0001-01-01T00:00:00"',
+        b'"LLM metrics"', b'"EOU metrics: end_of_utterance_delay=0.5"', b"7", b"1e300", b"01",
+    ]
+)  # fmt: skip
+NAMES = [
+    "type", "timestamp", "message", "msg", "metadata", "model_name", "speech_id", "speechId",
+    "request_id", "sequence_id", "job_id", "pid", "tid", "room", "session", "agent_name", "ttft",
+    "ttft_ms", "ttftMs", "duration", "ttfb", "audio_duration", "inference_count", "log", "stream",
+    "time", "MESSAGE", "__REALTIME_TIMESTAMP", "event", "items", "metrics", "input_tokens",
+    "cancelled", "prompt_tokens", "elapsed_ms", "Type", "label", "anything", "resourceSpans",
+    "end_of_utterance_delay", "transcription_delay",
+]  # fmt: skip
+
+
+@st.composite
+def odd_lines(draw: st.DrawFn) -> bytes:
+    """A recorded line with a field put in, replaced or taken away, or with bytes changed."""
+    line = draw(st.sampled_from(LINES))
+    change = draw(st.sampled_from(["put", "drop", "cut", "flip", "spaces", "none"]))
+    try:
+        fields = {key: json.dumps(value).encode() for key, value in json.loads(line).items()}
+    except (ValueError, AttributeError):
+        return line
+    match change:
+        case "put":
+            fields[draw(st.sampled_from(NAMES))] = draw(ODD)
+        case "drop":
+            fields.pop(draw(st.sampled_from(sorted(fields))))
+        case "cut":
+            return line[: draw(st.integers(0, len(line)))]
+        case "flip":
+            at = draw(st.integers(0, len(line) - 1))
+            return line[:at] + bytes([line[at] ^ draw(st.integers(1, 255))]) + line[at + 1 :]
+        case "spaces":
+            return draw(st.sampled_from([b" ", b"\t", b"\xef\xbb\xbf", b"\x0c"])) + line + b"\r"
+    return b"{" + b", ".join(b'"%s": %s' % (k.encode(), v) for k, v in fields.items()) + b"}"
+
+
+SEPARATORS = st.sampled_from([b"\n", b"\n", b"\n", b"\n", b"\r\n", b"\n\n", b"", b" "])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(odd_lines(), SEPARATORS), min_size=1, max_size=12))
+@example([(b'{"type":"vad_metrics","inference_count":1}' * 2, b"\n"), (b"", b"\n")])
+@example([(b'{"message": "x", "a": 1e999}', b"\n")])
+def test_any_line_reads_alike(parts: list[tuple[bytes, bytes]]) -> None:
+    assert_alike(b"".join(line + end for line, end in parts))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_read_alike(content: bytes) -> None:
+    assert_alike(content)
+
+
+def mixed_log(seed: int) -> bytes:
+    """Two thousand lines of every recorded shape, with a long one and broken ones among them."""
+    dice = random.Random(seed)  # noqa: S311  # a log, no secret
+    lines = [dice.choice(LINES) for _ in range(2_000)]
+    lines[700:700] = [b'{"message": "' + b"x" * 300_000 + b'"}', b'{"cut', b"", b"\xff"]
+    return b"\n".join(lines)
+
+
+def test_a_log_of_every_shape_reads_alike() -> None:
+    assert_alike(mixed_log(1))
+
+
+def test_most_lines_of_hooks_and_workers_take_the_fast_path() -> None:
+    for name in ("1.8.9/main/hook_with_vad.jsonl", "1.8.9/main/production.jsonl"):
+        content = (DATA / name).read_bytes()
+        block = Block("a", "a", 1, 0, content)
+        collector = LineReader(FAST)._collector  # noqa: SLF001
+        left = list(fast.FastReader().read(block, collector))
+        assert len(left) < 0.3 * content.count(b"\n")
+
+
+@pytest.fixture
+def many_sessions(tmp_path: Path) -> Path:
+    """A hook's and a worker's lines of many sessions, with bad ones, in one file."""
+    lines: list[bytes] = []
+    for number in range(300):
+        job, at = {"job_id": f"AJ_{number}"}, number * 7.0
+        records = [
+            eou(f"s{number}", at, **job),
+            llm(f"s{number}", at, **job),
+            tts(f"s{number}", at + 0.7, **job),
+            stt(at + 1, **job),
+            plain(eou(None, at), job_id="AJ_p"),
+        ]
+        lines += [json.dumps(record).encode() for record in records]
+        lines += [b'{"type":"tts_metrics","ttfb":"slow"}'] * (number % 17 == 0)
+    path = tmp_path / "many.jsonl"
+    path.write_bytes(b"\n".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 4])
+@pytest.mark.parametrize(("block", "part"), [(4_000_000, 50_000), (1, 7_777), (999, 200_000)])
+def test_any_number_of_jobs_and_any_block_size_give_the_same_run(
+    many_sessions: Path, monkeypatch: pytest.MonkeyPatch, jobs: int, block: int, part: int
+) -> None:
+    whole = local.tabulate(find([str(many_sessions)]))
+    monkeypatch.setattr(ranges, "WORTH_IT", 0)
+    split = local.tabulate(
+        find([str(many_sessions)]), block_bytes=block, jobs=jobs, range_bytes=part
+    )
+    for name in ("frame", "transcriptions", "usage"):
+        assert getattr(split, name).equals(getattr(whole, name))
+    for name in ("ledger", "bad_lines", "shapes", "notes"):
+        assert getattr(split, name) == getattr(whole, name)
+    assert [bad.line for bad in split.bad_lines][:2] == [6, 92]
+
+
+def test_lines_that_docker_cut_are_joined_over_the_end_of_a_range(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = json.dumps(llm("a", 0) | {"padding": "x" * 60_000}) + "\n"
+    cuts = [text[i : i + 16_384] for i in range(0, len(text), 16_384)]
+    lines = [
+        json.dumps({"log": cut, "stream": "stdout", "time": "2026-11-22T07:20:00Z"}) for cut in cuts
+    ]
+    path = tmp_path / "docker.log"
+    path.write_text("\n".join(lines * 5) + "\n")
+    whole = local.tabulate(find([str(path)]))
+    monkeypatch.setattr(ranges, "WORTH_IT", 0)
+    split = local.tabulate(find([str(path)]), jobs=2, range_bytes=20_000)
+    assert split.ledger == whole.ledger
+    assert whole.ledger.joined == 5 * (len(cuts) - 1)
