@@ -176,7 +176,7 @@ def test_containers_tell_sessions_apart_where_nothing_better_does(tmp_path: Path
         for pod, late in pods.items()
         for record in (eou(None, late), llm(None, late), tts(None, late + 0.7))
     ]
-    random.Random(1).shuffle(lines)  # noqa: S311
+    random.Random(1).shuffle(lines)
     run = load(tmp_path, lines)
     assert run.turns["outcome"].to_list() == ["replied", "replied"]
     assert [s.rsplit(":", 1)[1] for s in run.turns["session"]] == ["one/agent", "two/agent"]
@@ -244,7 +244,7 @@ def test_any_interleaving_gives_each_session_the_turns_it_has_alone(
 ) -> None:
     folder = tmp_path_factory.mktemp("interleaved")
     queues = [log.read_text().splitlines() for log in SESSIONS]
-    choose = random.Random(seed)  # noqa: S311
+    choose = random.Random(seed)
     together = []
     while any(queues):
         queue = choose.choice([queue for queue in queues if queue])

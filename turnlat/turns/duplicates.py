@@ -29,17 +29,28 @@ def drop(frames: Frames) -> tuple[Frames, int]:
 
 
 def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
-    ordered = frame.sort("timestamp", "source", "line", nulls_last=True)
-    identified = ordered.filter(~pl.col("plain") & _has_id())
-    rest = ordered.filter(pl.col("plain") | ~_has_id())
-    return pl.concat(
+    ordered = _in_order(frame).with_row_index("row")
+    alone = ~pl.col("plain") & pl.col("timestamp").is_unique()
+    doubtful = ordered.filter(~alone)
+    if not doubtful.height:
+        return ordered.drop("row")
+    identified = doubtful.filter(~pl.col("plain") & _has_id())
+    rest = doubtful.filter(pl.col("plain") | ~_has_id())
+    identity = ["session", "speech", "request_id", "timestamp"]
+    kept = pl.concat(
         [
-            identified.unique(
-                ["session", "speech", "request_id", "timestamp"], keep="first", maintain_order=True
-            ),
-            rest.filter(~_repeats_line(kind)),
+            identified.unique(identity, keep="first", maintain_order=True)["row"],
+            rest.filter(~_repeats_line(kind))["row"],
         ]
-    ).sort("timestamp", "source", "line", nulls_last=True)
+    )
+    return ordered.filter(alone | pl.col("row").is_in(kept.implode())).drop("row")
+
+
+def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` in the order of time; what lies at one time, in the order of its place."""
+    if frame["timestamp"].n_unique() == frame.height:
+        return frame.sort("timestamp", nulls_last=True)
+    return frame.sort("timestamp", "source", "line", nulls_last=True)
 
 
 def _drop_retold(kind: str, frame: pl.DataFrame) -> pl.DataFrame:

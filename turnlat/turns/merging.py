@@ -34,6 +34,8 @@ def merge(frames: Frames) -> tuple[Frames, int]:
     Metrics of different calls look alike, so lines are taken for repetitions only where most of
     their session's EOU, LLM and TTS lines repeat records of one and the same other session.
     """
+    if not any(0 < frame["plain"].sum() < frame.height for frame in frames.values()):
+        return frames, 0
     pairs = {kind: _pairs(kind, frames[kind]) for kind in _ROUNDED}
     same = _same_sessions(frames, pairs)
     merged = {

@@ -9,6 +9,19 @@ from turnlat.turns.sessions import SPEAKING, Frames
 SPEECH = ["session", "speech"]
 
 
+def numbered(frames: Frames) -> Frames:
+    """`frames` with numbers for `speech`, in the order of the keys: they join and sort faster."""
+    keys = pl.concat([frames[kind]["speech"] for kind in SPEAKING]).drop_nulls().unique().sort()
+    numbers = pl.DataFrame({"speech": keys}).with_row_index("number")
+    return frames | {
+        kind: frames[kind]
+        .join(numbers, on="speech", how="left", maintain_order="left")
+        .with_columns(speech="number")
+        .drop("number")
+        for kind in SPEAKING
+    }
+
+
 def of(frames: Frames) -> pl.DataFrame:
     """All speeches, with what the rules about neighbours look at.
 

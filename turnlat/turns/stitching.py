@@ -220,7 +220,7 @@ def _fillers(speeches: pl.DataFrame) -> pl.DataFrame:
         & (says | (pl.col("start") >= pl.col("turn_eou_at")))
         & (pl.col("first_audio") < pl.col("turn_answer_audio"))
     )
-    on_the_way = pl.col("continues") & says & pl.col("speech").is_in(found["speech"].to_list())
+    on_the_way = pl.col("continues") & says & pl.col("speech").is_in(found["speech"].implode())
     loose = found.filter(~pl.col("continues"))
     return (
         _take(speeches, loose, "fills")
@@ -234,7 +234,7 @@ def _take(speeches: pl.DataFrame, taken: pl.DataFrame, part: str) -> pl.DataFram
     takes = taken.select("speech", by=pl.col("turn_speech"))
     applies = pl.col("by").is_not_null() & ~pl.col("mixed")
     marked = speeches.join(takes, on="speech", how="left")
-    before = pl.col("taken_by") if "taken_by" in speeches.columns else pl.lit(None, pl.String)
+    before = pl.col("taken_by") if "taken_by" in speeches.columns else pl.lit(None, pl.UInt32)
     return marked.with_columns(
         applies.alias(part),
         taken_by=pl.coalesce(before, pl.when(applies).then("by")),

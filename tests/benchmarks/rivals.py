@@ -1,0 +1,164 @@
+"""What people would use instead of turnlat: `python -m tests.benchmarks.rivals NAME SHAPE LOG`.
+
+Each prints the percentiles of the waits as one JSON object: measured ones of a hook log, LiveKit's
+sums of a production log, whose lines carry no speech id.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+
+
+def by_hand(shape: str, log: str) -> list[float]:
+    """The loop that people write: orjson, and a dict for each turn."""
+    import orjson  # noqa: PLC0415  # each rival loads what it needs
+
+    def objects() -> Iterator[dict[str, Any]]:
+        with Path(log).open("rb") as file:
+            for line in file:
+                try:
+                    yield orjson.loads(line)
+                except ValueError:  # noqa: PERF203  # people skip what is broken
+                    continue
+
+    return {"hook": _by_speech, "production": _by_order}[shape](objects())
+
+
+def _by_speech(objects: Iterator[dict[str, Any]]) -> list[float]:
+    turns: dict[str, dict[str, float]] = {}
+    for metric in objects:
+        speech = metric.get("speech_id")
+        if not speech:
+            continue
+        turn = turns.get(speech)
+        if turn is None:
+            turn = turns[speech] = {}
+        if metric["type"] == "eou_metrics":
+            callback = metric["on_user_turn_completed_delay"]
+            turn["stopped"] = metric["timestamp"] - callback - metric["end_of_utterance_delay"]
+        elif metric["type"] == "llm_metrics" and metric["ttft"] >= 0:
+            start = metric["timestamp"] - metric["duration"]
+            if start < turn.get("llm_start", float("inf")):
+                turn["llm_start"], turn["ttft"] = start, metric["ttft"]
+        elif metric["type"] == "tts_metrics" and metric["ttfb"] >= 0:
+            start = metric["timestamp"] - metric["duration"]
+            if start < turn.get("tts_start", float("inf")):
+                turn["tts_start"], turn["ttfb"] = start, metric["ttfb"]
+    heard = (turn for turn in turns.values() if "stopped" in turn and "tts_start" in turn)
+    return [turn["tts_start"] + turn["ttfb"] - turn["stopped"] for turn in heard]
+
+
+def _by_order(objects: Iterator[dict[str, Any]]) -> list[float]:
+    turns: list[dict[str, float]] = []
+    current: dict[str, dict[str, float]] = {}
+    for line in objects:
+        message = line.get("message")
+        if message == "EOU metrics":
+            current[line["job_id"]] = turn = {"eou": line["end_of_utterance_delay"]}
+            turns.append(turn)
+        elif message == "LLM metrics" and (found := current.get(line["job_id"])) is not None:
+            if line["ttft"] >= 0:
+                found.setdefault("ttft", line["ttft"])
+        elif (
+            message == "TTS metrics"
+            and (found := current.get(line.get("job_id", ""))) is not None
+            and line["ttfb"] >= 0
+        ):
+            found.setdefault("ttfb", line["ttfb"])
+    whole = 3
+    return [sum(turn.values()) for turn in turns if len(turn) == whole]
+
+
+def duckdb(shape: str, log: str) -> list[float]:
+    """DuckDB, which parses on all cores and skips what is broken."""
+    import duckdb as engine  # noqa: PLC0415
+
+    rows = engine.execute({"hook": _SQL_HOOK, "production": _SQL_PRODUCTION}[shape], [log])
+    return [wait for (wait,) in rows.fetchall()]
+
+
+_READ = (
+    "read_json(?, format='newline_delimited', ignore_errors=true, maximum_object_size=67108864, "
+    "columns={{{}}})"
+)
+_SQL_HOOK = f"""
+with metrics as (select *, timestamp - duration as start from {
+    _READ.format(
+        "type:'VARCHAR', speech_id:'VARCHAR', timestamp:'DOUBLE', duration:'DOUBLE', "
+        "ttft:'DOUBLE', ttfb:'DOUBLE', end_of_utterance_delay:'DOUBLE', "
+        "transcription_delay:'DOUBLE', on_user_turn_completed_delay:'DOUBLE'"
+    )
+}),
+turns as (
+  select
+    any_value(timestamp - on_user_turn_completed_delay - end_of_utterance_delay)
+      filter (type = 'eou_metrics') as stopped,
+    any_value(transcription_delay) filter (type = 'eou_metrics') as transcription,
+    arg_min(ttft, start) filter (type = 'llm_metrics' and ttft >= 0) as ttft,
+    arg_min(start + ttfb, start) filter (type = 'tts_metrics' and ttfb >= 0) as heard
+  from metrics where speech_id is not null group by speech_id
+)
+select heard - stopped from turns where stopped is not null and heard is not null
+"""  # noqa: S608
+_SQL_PRODUCTION = f"""
+with lines as (
+  select * from {
+    _READ.format(
+        "message:'VARCHAR', job_id:'VARCHAR', timestamp:'TIMESTAMP', ttft:'DOUBLE', "
+        "ttfb:'DOUBLE', end_of_utterance_delay:'DOUBLE'"
+    )
+} where message in ('EOU metrics', 'LLM metrics', 'TTS metrics')
+),
+numbered as (
+  select *, count(*) filter (message = 'EOU metrics')
+    over (partition by job_id order by timestamp, message rows unbounded preceding) as turn
+  from lines
+),
+turns as (
+  select
+    any_value(end_of_utterance_delay) as eou,
+    arg_min(ttft, timestamp) filter (ttft >= 0) as ttft,
+    arg_min(ttfb, timestamp) filter (ttfb >= 0) as ttfb
+  from numbered where turn > 0 group by job_id, turn
+)
+select eou + ttft + ttfb from turns where eou + ttft + ttfb is not null
+"""  # noqa: S608
+
+
+def read(shape: str, log: str) -> list[float]:  # noqa: ARG001
+    """Reading alone: the floor under all others."""
+    with Path(log).open("rb", buffering=0) as file:
+        while file.read(1 << 20):
+            pass
+    return []
+
+
+RIVALS: dict[str, Callable[[str, str], list[float]]] = {
+    "orjson": by_hand,
+    "duckdb": duckdb,
+    "read": read,
+}
+
+
+def percentiles(waits: list[float]) -> dict[str, float]:
+    """The type-7 percentiles, as turnlat's."""
+    ordered = sorted(waits)
+    found = {}
+    for name, share in PERCENTILES.items():
+        at = (len(ordered) - 1) * share
+        low = int(at)
+        high = min(low + 1, len(ordered) - 1)
+        found[name] = ordered[low] + (ordered[high] - ordered[low]) * (at - low)
+    return found
+
+
+if __name__ == "__main__":
+    name, shape, log = sys.argv[1:]
+    waits = RIVALS[name](shape, log)
+    sys.stdout.write(json.dumps(percentiles(waits) if waits else {}) + "\n")
