@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +18,7 @@ from logs import DATA, all_logs, eou, llm, plain, stt, tts
 
 from turnlat.blocks import Block
 from turnlat.engines import local, ranges
+from turnlat.errors import ExitCode
 from turnlat.readers import LineReader, Options, fast
 from turnlat.records import Records
 from turnlat.sources import find
@@ -177,3 +183,21 @@ def test_lines_that_docker_cut_are_joined_over_the_end_of_a_range(
     split = local.tabulate(find([str(path)]), jobs=2, range_bytes=20_000)
     assert split.ledger == whole.ledger
     assert whole.ledger.joined == 5 * (len(cuts) - 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the processes")
+def test_ctrl_c_ends_all_processes_without_a_word(tmp_path: Path) -> None:
+    log = tmp_path / "large.jsonl"
+    log.write_bytes((mixed_log(2) + b"\n") * 200)
+    assert log.stat().st_size > ranges.WORTH_IT
+    command = [sys.executable, "-m", "turnlat", "analyze", str(log), "--jobs", "2"]
+    run = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+    while run.poll() is None and len(children.read_text().split()) < 3:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.communicate(timeout=60) == (b"", b"")
+    assert run.returncode == ExitCode.INTERRUPTED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -59,8 +61,7 @@ class Readers:
         if ranges is None:
             return None
         if self._pool is None:
-            # Threads of polars run already, so that a fork might wait for their locks for ever.
-            self._pool = ProcessPoolExecutor(self._jobs, mp_context=get_context("spawn"))
+            self._pool = _started(self._jobs)
         parts, line = list[Records](), 0
         for records, is_open in self._in_order(self._pool, ranges):
             if is_open:
@@ -104,6 +105,21 @@ class Readers:
                     return None
                 ranges.append(Range(name, log, start, end))
         return ranges[1:]
+
+
+def _started(jobs: int) -> ProcessPoolExecutor:
+    """Processes that leave Ctrl-C to this one, which ends them: they are born ignoring it."""
+    # Threads of polars run already, so that a fork might wait for their locks for ever.
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    mine = threading.current_thread() is threading.main_thread()
+    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN) if mine else None
+    try:
+        for _ in range(jobs):
+            pool.submit(os.getpid)
+    finally:
+        if heeded is not None:
+            signal.signal(signal.SIGINT, heeded)
+    return pool
 
 
 def read_range(part: Range, options: Options) -> tuple[Records, bool]:
