@@ -12,7 +12,7 @@ import turnlat
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.benchmarks.logs import Plan, write
-from tests.benchmarks.rivals import PERCENTILES, by_hand, percentiles
+from tests.benchmarks.rivals import PERCENTILES, by_hand, duckdb, percentiles
 
 METRIC = {"hook": ("e2e_latency", 2e-6), "production": ("total_latency", 0.011)}
 
@@ -29,14 +29,15 @@ def test_a_made_up_log_holds_what_it_says(tmp_path: Path, shape: str) -> None:
 
 
 @pytest.mark.parametrize("shape", METRIC)
-def test_turnlat_and_the_loop_that_people_write_give_the_true_percentiles(
+def test_turnlat_gives_the_true_percentiles_and_its_rivals_the_same(
     tmp_path: Path, shape: str
 ) -> None:
     path = tmp_path / "log.jsonl"
     truth = percentiles(write(path, Plan(shape, 400_000, at_once=5)).waits)
     metric, tolerance = METRIC[shape]
     row = turnlat.load(path).latency.filter(metric=metric).row(0, named=True)
-    by_loop = percentiles(by_hand(shape, str(path)))
+    rivals = [by_hand(shape, str(path)), duckdb(shape, str(path))]
     for name in PERCENTILES:
         assert row[name] == pytest.approx(truth[name], abs=tolerance)
-        assert by_loop[name] == pytest.approx(truth[name], abs=tolerance)
+        for rival in rivals:
+            assert rival[name] == pytest.approx(row[name], abs=2e-6)

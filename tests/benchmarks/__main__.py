@@ -22,6 +22,16 @@ METRIC = {"hook": "e2e_latency", "production": "total_latency"}
 TOLERANCE = {"hook": 2e-6, "production": 0.011}
 """Seconds: a float of Unix time, and what `log_metrics` rounds away."""
 
+SAME = 2e-6
+"""Seconds between the answers of two tools to one log."""
+
+
+def hold(tool: str, found: dict[str, float], wanted: dict[str, float], tolerance: float) -> None:
+    """End the benchmark where a tool gives other percentiles: it is no rival then."""
+    for name in PERCENTILES:
+        if name not in found or abs(found[name] - wanted[name]) > tolerance:
+            raise SystemExit(f"{tool}: {name} is {found.get(name)}, not {wanted[name]}")
+
 
 def command(tool: str, shape: str, log: Path) -> list[str]:
     """The command line of a tool."""
@@ -58,7 +68,8 @@ def peak(words: list[str]) -> float:
 
 def _family(pid: int) -> list[int]:
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        tasks = Path(f"/proc/{pid}/task").glob("*/children")
+        children = [child for task in tasks for child in task.read_text().split()]
     except OSError:
         return []
     return [pid, *(each for child in children for each in _family(int(child)))]
@@ -82,8 +93,11 @@ def compare(shape: str, megabytes: int, rounds: int, folder: Path) -> None:
         for tool in tools:
             took, output = timed(command(tool, shape, log))
             seconds[tool].append(took)
-            for name, value in told(tool, shape, output).items():
-                assert abs(value - truth[name]) <= TOLERANCE[shape], (tool, name, value)
+            if tool == "turnlat":
+                own_answer = told(tool, shape, output)
+                hold(tool, own_answer, truth, TOLERANCE[shape])
+            elif tool != "read":
+                hold(tool, told(tool, shape, output), own_answer, SAME)
     own = statistics.median(seconds["turnlat"])
     rows = [
         "",

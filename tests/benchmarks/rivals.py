@@ -15,7 +15,7 @@ from typing import Any
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
-def by_hand(shape: str, log: str) -> list[float]:
+def by_hand(shape: str, log: str) -> dict[str, float]:
     """The loop that people write: orjson, and a dict for each turn."""
     import orjson  # noqa: PLC0415  # each rival loads what it needs
 
@@ -27,7 +27,7 @@ def by_hand(shape: str, log: str) -> list[float]:
                 except ValueError:  # noqa: PERF203  # people skip what is broken
                     continue
 
-    return {"hook": _by_speech, "production": _by_order}[shape](objects())
+    return percentiles({"hook": _by_speech, "production": _by_order}[shape](objects()))
 
 
 def _by_speech(objects: Iterator[dict[str, Any]]) -> list[float]:
@@ -56,18 +56,18 @@ def _by_speech(objects: Iterator[dict[str, Any]]) -> list[float]:
 
 def _by_order(objects: Iterator[dict[str, Any]]) -> list[float]:
     turns: list[dict[str, float]] = []
-    current: dict[str, dict[str, float]] = {}
+    current: dict[str | None, dict[str, float]] = {}
     for line in objects:
         message = line.get("message")
         if message == "EOU metrics":
-            current[line["job_id"]] = turn = {"eou": line["end_of_utterance_delay"]}
+            current[line.get("job_id")] = turn = {"eou": line["end_of_utterance_delay"]}
             turns.append(turn)
-        elif message == "LLM metrics" and (found := current.get(line["job_id"])) is not None:
+        elif message == "LLM metrics" and (found := current.get(line.get("job_id"))) is not None:
             if line["ttft"] >= 0:
                 found.setdefault("ttft", line["ttft"])
         elif (
             message == "TTS metrics"
-            and (found := current.get(line.get("job_id", ""))) is not None
+            and (found := current.get(line.get("job_id"))) is not None
             and line["ttfb"] >= 0
         ):
             found.setdefault("ttfb", line["ttfb"])
@@ -75,19 +75,27 @@ def _by_order(objects: Iterator[dict[str, Any]]) -> list[float]:
     return [sum(turn.values()) for turn in turns if len(turn) == whole]
 
 
-def duckdb(shape: str, log: str) -> list[float]:
-    """DuckDB, which parses on all cores and skips what is broken."""
+def duckdb(shape: str, log: str) -> dict[str, float]:
+    """DuckDB, which parses on all cores and skips what is broken; the parts of the wait too."""
     import duckdb as engine  # noqa: PLC0415
 
-    rows = engine.execute({"hook": _SQL_HOOK, "production": _SQL_PRODUCTION}[shape], [log])
-    return [wait for (wait,) in rows.fetchall()]
+    turns, metrics = {"hook": (_HOOK, _HOOK_METRICS), "production": (_ORDER, _ORDER_METRICS)}[shape]
+    shares = list(PERCENTILES.values())
+    statistics = ", ".join(f"quantile_cont({metric}, {shares})" for metric in metrics)
+    query = f"{turns} select {statistics} from turns where {metrics[0]} is not null"  # noqa: S608
+    (waits, *_) = engine.execute(query, [log]).fetchall()[0]
+    return dict(zip(PERCENTILES, waits, strict=True))
 
 
 _READ = (
     "read_json(?, format='newline_delimited', ignore_errors=true, maximum_object_size=67108864, "
     "columns={{{}}})"
 )
-_SQL_HOOK = f"""
+_HOOK_METRICS = (
+    "heard - stopped", "eou_delay", "transcription", "callback", "ttft", "ttfb",
+    "eou_delay + ttft + ttfb",
+)  # fmt: skip
+_HOOK = f"""
 with metrics as (select *, timestamp - duration as start from {
     _READ.format(
         "type:'VARCHAR', speech_id:'VARCHAR', timestamp:'DOUBLE', duration:'DOUBLE', "
@@ -97,21 +105,23 @@ with metrics as (select *, timestamp - duration as start from {
 }),
 turns as (
   select
-    any_value(timestamp - on_user_turn_completed_delay - end_of_utterance_delay)
-      filter (type = 'eou_metrics') as stopped,
-    any_value(transcription_delay) filter (type = 'eou_metrics') as transcription,
+    any_value(timestamp - on_user_turn_completed_delay - end_of_utterance_delay) as stopped,
+    any_value(end_of_utterance_delay) as eou_delay,
+    any_value(transcription_delay) as transcription,
+    any_value(on_user_turn_completed_delay) as callback,
     arg_min(ttft, start) filter (type = 'llm_metrics' and ttft >= 0) as ttft,
+    arg_min(ttfb, start) filter (type = 'tts_metrics' and ttfb >= 0) as ttfb,
     arg_min(start + ttfb, start) filter (type = 'tts_metrics' and ttfb >= 0) as heard
   from metrics where speech_id is not null group by speech_id
 )
-select heard - stopped from turns where stopped is not null and heard is not null
 """  # noqa: S608
-_SQL_PRODUCTION = f"""
+_ORDER_METRICS = ("eou + ttft + ttfb", "eou", "transcription", "ttft", "ttfb")
+_ORDER = f"""
 with lines as (
   select * from {
     _READ.format(
         "message:'VARCHAR', job_id:'VARCHAR', timestamp:'TIMESTAMP', ttft:'DOUBLE', "
-        "ttfb:'DOUBLE', end_of_utterance_delay:'DOUBLE'"
+        "ttfb:'DOUBLE', end_of_utterance_delay:'DOUBLE', transcription_delay:'DOUBLE'"
     )
 } where message in ('EOU metrics', 'LLM metrics', 'TTS metrics')
 ),
@@ -123,23 +133,23 @@ numbered as (
 turns as (
   select
     any_value(end_of_utterance_delay) as eou,
+    any_value(transcription_delay) as transcription,
     arg_min(ttft, timestamp) filter (ttft >= 0) as ttft,
     arg_min(ttfb, timestamp) filter (ttfb >= 0) as ttfb
   from numbered where turn > 0 group by job_id, turn
 )
-select eou + ttft + ttfb from turns where eou + ttft + ttfb is not null
 """  # noqa: S608
 
 
-def read(shape: str, log: str) -> list[float]:  # noqa: ARG001
+def read(shape: str, log: str) -> dict[str, float]:  # noqa: ARG001
     """Reading alone: the floor under all others."""
     with Path(log).open("rb", buffering=0) as file:
         while file.read(1 << 20):
             pass
-    return []
+    return {}
 
 
-RIVALS: dict[str, Callable[[str, str], list[float]]] = {
+RIVALS: dict[str, Callable[[str, str], dict[str, float]]] = {
     "orjson": by_hand,
     "duckdb": duckdb,
     "read": read,
@@ -160,5 +170,4 @@ def percentiles(waits: list[float]) -> dict[str, float]:
 
 if __name__ == "__main__":
     name, shape, log = sys.argv[1:]
-    waits = RIVALS[name](shape, log)
-    sys.stdout.write(json.dumps(percentiles(waits) if waits else {}) + "\n")
+    sys.stdout.write(json.dumps(RIVALS[name](shape, log)) + "\n")
