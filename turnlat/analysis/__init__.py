@@ -1,0 +1,1 @@
+"""What several runs say together: whether two runs differ, by how much, and where it comes from."""

@@ -1,0 +1,136 @@
+"""Verdicts: what a family of questions about two runs comes to, at one error rate for all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from turnlat.analysis.arrangements import Plan
+from turnlat.analysis.location import Linear, Location, PairedLocation
+from turnlat.analysis.permutation import Estimate, Sample, Statistic, Tested, test
+from turnlat.analysis.statistics import normal_quantile
+from turnlat.analysis.tail import Quantile
+from turnlat.summaries.latency import PERCENTILES
+
+Verdict = Literal["worse", "same", "better", "inconclusive"]
+
+STATISTICS = ("p50", "mean", "p90", "p95", "p99")
+"""What can be tested of a metric. `p50` stands for the location of all turns."""
+
+ALPHA = 0.05
+POWER = 0.8
+"""The chance with which a detectable effect is found."""
+
+
+@dataclass(frozen=True)
+class Margin:
+    """How much slower is too much: the larger of a share of the value and seconds."""
+
+    relative: float = 0.10
+    absolute: float = 0.050
+
+    def above(self, value: float) -> float:
+        """The margin at a value, in seconds."""
+        return max(self.relative * abs(value), self.absolute)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Is one statistic of one metric worse in the candidate?"""
+
+    sample: Sample
+    """On the scale of the test: logarithms where `logarithmic`, else seconds."""
+    statistic: str
+    baseline: float
+    """The statistic as it is shown, in seconds."""
+    candidate: float
+    logarithmic: bool = True
+    margin: Margin = Margin()
+
+    @property
+    def slower_by(self) -> float:
+        """The margin on the scale of the test, above the baseline."""
+        return self._on_scale(self.baseline)
+
+    @property
+    def faster_by(self) -> float:
+        """The margin that the baseline must be above the candidate: the mirror image."""
+        return self._on_scale(self.candidate)
+
+    def _on_scale(self, value: float) -> float:
+        seconds = self.margin.above(value)
+        return math.log1p(seconds / value) if self.logarithmic else seconds
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The answer to a question; effects are on the scale of the test."""
+
+    verdict: Verdict
+    estimate: Estimate
+    worse: float
+    """The adjusted p-value that the candidate is slower, and below that it is faster."""
+    better: float
+    detectable: float
+    """The smallest effect that these samples show as worse four times out of five."""
+    needed: float
+    """By which factor more units would show the margin as often."""
+
+
+def statistic_of(question: Question) -> Statistic:
+    """What tests the question."""
+    sample = question.sample
+    if question.statistic == "p50":
+        return Location(sample) if sample.pairs is None else PairedLocation(sample)
+    if question.statistic == "mean":
+        return Linear(sample, sample.values)
+    return Quantile(sample, PERCENTILES[question.statistic])
+
+
+def judge(questions: Sequence[Question], plan: Plan, alpha: float = ALPHA) -> list[Judgement]:
+    """The verdicts on a family of questions: one chance of `alpha` to call any worse wrongly."""
+    statistics = [statistic_of(question) for question in questions]
+    tested = test(statistics, plan)
+    critical = float(np.quantile(tested.standardised.max(axis=1), 1 - alpha))
+    return [
+        _judged(question, statistic, tested, number, alpha, critical)
+        for number, (question, statistic) in enumerate(zip(questions, statistics, strict=True))
+    ]
+
+
+def _judged(  # noqa: PLR0913, PLR0917  # the parts of one answer
+    question: Question,
+    statistic: Statistic,
+    tested: Tested,
+    number: int,
+    alpha: float,
+    critical: float,
+) -> Judgement:
+    chance = tested.chance[:, number]
+    low, high = (float(np.quantile(chance, share)) for share in (alpha / 2, 1 - alpha / 2))
+    estimate = statistic.estimate(low, high)
+    worse, better = float(tested.worse[number]), float(tested.better[number])
+    error = (estimate.high - estimate.low) / (high - low) if high > low else 0.0
+    limit = (float(chance.mean()) + critical * float(chance.std())) * error
+    missed = normal_quantile(POWER) * float(chance.std()) * error
+    margin = question.slower_by
+    return Judgement(
+        _verdict(question, estimate, worse <= alpha, better <= alpha),
+        estimate,
+        worse,
+        better,
+        max(limit, margin) + missed,
+        ((limit + missed) / margin) ** 2 if margin > 0 else math.inf,
+    )
+
+
+def _verdict(question: Question, estimate: Estimate, slower: bool, faster: bool) -> Verdict:  # noqa: FBT001
+    if slower and estimate.difference > question.slower_by:
+        return "worse"
+    if faster and -estimate.difference > question.faster_by:
+        return "better"
+    return "same" if estimate.high < question.slower_by else "inconclusive"
