@@ -48,5 +48,9 @@ class InputError(TurnlatError):
     """The bad lines of an input that holds nothing else, where they were asked for."""
 
 
+class NotComparableError(InputError):
+    """Runs have nothing that can be held against each other."""
+
+
 class OutputError(TurnlatError):
     """An output file cannot be written."""

@@ -13,7 +13,8 @@ from turnlat.run import Run
 
 Kind = Literal[
     "text", "name", "place", "moment", "milliseconds", "interval", "seconds", "count", "ratio",
-    "share", "waterfall", "codes",
+    "share", "waterfall", "codes", "change", "changes", "ratios", "counts", "probability",
+    "percent", "points", "points_interval", "verdict", "diverging",
 ]  # fmt: skip
 """How a writer formats a column's raw values. Durations are seconds in every kind.
 
@@ -54,10 +55,18 @@ class Waterfall:
 
 
 @dataclass(frozen=True)
-class Report:
-    """All that a command has to show of one run."""
+class Diverging:
+    """A change on an axis with 0 in its middle, in seconds."""
 
-    run: Run
+    change: float
+    scale: float
+    """The largest change of the table, either way."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a command has to show."""
+
     headline: list[str]
     tables: list[Table]
     notes: list[Note]
@@ -65,3 +74,5 @@ class Report:
     """The one table of the contract that formats of rows (CSV, JSON lines) write."""
     document: dict[str, Any]
     """What JSON writes."""
+    saved: Run | None = None
+    """The run that Parquet saves; null where a report is not of one run."""

@@ -45,15 +45,15 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
     if table:
         shown = _full_table(table, frames, split)
         document = {"schema": SCHEMA, "run": run.label, table: frames[table].to_dicts()}
-        return Report(run, [], [shown], [], frames[table], document)
+        return Report([], [shown], [], frames[table], document, run)
     all_notes = [*_turn_notes(run.frame), *run.notes, *notes, *_percentile_notes(statistics)]
     return Report(
-        run,
         _headline(run),
         _overview(frames, split, over, worst),
         all_notes,
         run.turns,
         _document(run, statistics, all_notes),
+        run,
     )
 
 
