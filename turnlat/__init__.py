@@ -4,7 +4,8 @@
      blocks     ──readers───▶  Records     one typed frame per kind of record, the tally of lines
      records    ──turns─────▶  Turns       one row per turn, and the ledger
                 ──summaries─▶  Run         + transcriptions, usage, latency statistics, notes
-     run        ──report────▶  Report      what to show: titled tables of raw values, notes
+     runs       ──analysis──▶  Comparison  verdicts, where the change comes from
+     results    ──report────▶  Report      what to show: titled tables of raw values, notes
      report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet
 
 `engines` run the first half, `commands` are the command line. Modules import downwards only:
@@ -12,6 +13,7 @@
     commands
     writers
     report
+    analysis
     run
     engines
     selection | summaries
@@ -25,6 +27,7 @@ In Python:
     run.turns, run.latency, run.transcriptions, run.usage    # polars frames
     run.ledger
     run.save("agent.parquet")                                # loads wherever a log can
+    turnlat.compare(turnlat.load("before.jsonl"), run).verdict
 """
 
 from __future__ import annotations
@@ -33,7 +36,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from turnlat.analysis.comparison import Gate as Gate
+    from turnlat.analysis.comparison import compare as compare
+    from turnlat.analysis.results import Comparison as Comparison
+    from turnlat.analysis.verdicts import Margin as Margin
     from turnlat.errors import InputError as InputError
+    from turnlat.errors import NotComparableError as NotComparableError
     from turnlat.errors import TurnlatError as TurnlatError
     from turnlat.errors import UsageError as UsageError
     from turnlat.run import Run as Run
@@ -43,11 +51,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Comparison": "turnlat.analysis.results",
+    "Gate": "turnlat.analysis.comparison",
     "InputError": "turnlat.errors",
+    "Margin": "turnlat.analysis.verdicts",
+    "NotComparableError": "turnlat.errors",
     "Run": "turnlat.run",
     "Selection": "turnlat.selection",
     "TurnlatError": "turnlat.errors",
     "UsageError": "turnlat.errors",
+    "compare": "turnlat.analysis.comparison",
     "load": "turnlat.run",
 }
 

@@ -199,6 +199,7 @@ def _similar(path: Path) -> str | None:
 
 
 def log_of(name: str) -> str:
+    """The log that a file belongs to: itself, or the one that it was rotated from."""
     folder, base = str(Path(name).parent), Path(name).name
     rotated = _ROTATION.fullmatch(base)
     if name == STDIN or not rotated or Path(rotated["log"]).suffix not in _LOG_SUFFIXES:

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 
 MISSING = "–"
 """What a cell without a value shows."""
+
+
+_SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*%")
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s)")
+_SECONDS = {"ms": 0.001, "s": 1.0}
+
+
+def share_of(text: str) -> float | None:
+    """`10%` as 0.1; null where the text is no share."""
+    found = _SHARE.fullmatch(text.strip())
+    return float(found["number"]) / 100 if found else None
+
+
+def duration_of(text: str) -> float | None:
+    """`50ms` or `1.5s` in seconds; null where the text is no duration."""
+    found = _DURATION.fullmatch(text.strip())
+    return float(found["number"]) * _SECONDS[found["unit"]] if found else None
 
 
 def milliseconds(seconds: float | None) -> str:
@@ -55,6 +73,11 @@ def probability(value: float | None) -> str:
 def fine_percent(share: float | None) -> str:
     """`0.0423` as `4.2%`; null as a dash."""
     return MISSING if share is None else f"{share:.1%}"
+
+
+def growth(share: float | None) -> str:
+    """`0.2` as `+20%`; null as a dash."""
+    return MISSING if share is None else f"{share:+.0%}".replace("-", "−")
 
 
 def points(share: float | None) -> str:

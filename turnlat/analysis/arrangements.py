@@ -43,6 +43,7 @@ class Plan:
     """Which run the drawn units are put in: a swap of the runs must not change the draw."""
     seed: int
     draws: int = RANDOM
+    most_exact: int = MOST_EXACT
 
     @property
     def total(self) -> int:
@@ -53,7 +54,7 @@ class Plan:
     @property
     def exact(self) -> bool:
         """Whether all arrangements are gone through."""
-        return self.total <= MOST_EXACT
+        return self.total <= self.most_exact
 
     def blocks(self, width: int = 0) -> Iterator[Floats]:
         """The arrangements, in blocks small enough for `width` columns a row."""
@@ -100,9 +101,7 @@ def _all_subsets(units: int, drawn: int) -> Iterator[npt.NDArray[np.intp]]:
     yield np.array(list(itertools.combinations(range(units), drawn)), dtype=np.intp)
 
 
-def _in_blocks(
-    chosen: Iterator[npt.NDArray[np.intp]], rows: int
-) -> Iterator[npt.NDArray[np.intp]]:
+def _in_blocks(chosen: Iterator[npt.NDArray[np.intp]], rows: int) -> Iterator[npt.NDArray[np.intp]]:
     for members in chosen:
         for start in range(0, len(members), rows):
             yield members[start : start + rows]

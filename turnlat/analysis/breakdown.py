@@ -9,6 +9,7 @@ import polars as pl
 
 from turnlat.analysis.results import Model, Part, Share
 from turnlat.analysis.samples import FEWEST_UNITS, Pooled, as_units, pool
+from turnlat.analysis.statistics import sizes_by, sums_by
 from turnlat.metrics import COMPONENTS
 from turnlat.turns.ledger import USER_TURNS
 
@@ -27,25 +28,24 @@ _MODELS = {"llm": "llm_model", "tts": "tts_model", "stt": "stt_model"}
 
 
 def parts(pooled: Pooled, wait: str, total_of: tuple[str, ...]) -> tuple[Part, ...]:
-    """The change of the mean wait, component by component; the changes add up to it."""
+    """The change of the mean wait, component by component; last the wait, their sum."""
     names = _components(pooled, wait, total_of)
     rows = pooled.present(wait)
     values = np.column_stack(
-        [pooled.turns[name].fill_null(0.0).to_numpy()[rows] for name in names]
+        [pooled.turns[name].fill_null(0.0).to_numpy()[rows] for name in (*names, wait)]
     )
-    sides = pooled.of_candidate[rows]
-    if not rows.any() or sides.all() or not sides.any():
-        return ()
-    bounds = _bounds(pooled, pooled.index[rows], np.ones(values.shape), values)
+    means = zip(*_means(values, pooled.of_candidate[rows]), strict=True)
+    bounds = _bounds(pooled, pooled.index[rows], values)
     return tuple(
-        Part(name, *(round(float(mean), 9) + 0.0 for mean in means), *bound)
-        for name, means, bound in zip(
-            names,
-            zip(*_means(values, sides), strict=True),
-            bounds,
-            strict=True,
-        )
+        Part(name, *_rounded(mean), *bound)
+        for name, mean, bound in zip((*names, wait), means, bounds, strict=True)
     )
+
+
+def _rounded(means: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Without the digits in which the order of a sum's terms shows."""
+    early, late, change = (round(float(mean), 9) + 0.0 for mean in means)
+    return early, late, change
 
 
 def _means(values: Floats, candidate: npt.NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
@@ -62,13 +62,11 @@ def _components(pooled: Pooled, wait: str, total_of: tuple[str, ...]) -> list[st
         whole = "transcription_delay" not in total_of
         names = [n for name in total_of for n in (split.get(name, [name]) if whole else [name])]
     else:
-        names = [wait]
+        names = []
     return [name for name in names if pooled.turns[name].count()]
 
 
-def shares(
-    baseline: pl.DataFrame, candidate: pl.DataFrame, wait: str
-) -> tuple[Share, ...]:
+def shares(baseline: pl.DataFrame, candidate: pl.DataFrame, wait: str) -> tuple[Share, ...]:
     """The shares of turns that percentiles do not see."""
     pooled = pool(as_units(baseline)[0], as_units(candidate)[0], (wait,))
     return tuple(
@@ -91,9 +89,7 @@ def _kinds(wait: str) -> list[tuple[str, str, pl.Expr, pl.Expr]]:
     ]
 
 
-def _share(
-    pooled: Pooled, name: str, of: str, happened: pl.Expr, counted: pl.Expr
-) -> list[Share]:
+def _share(pooled: Pooled, name: str, of: str, happened: pl.Expr, counted: pl.Expr) -> list[Share]:
     frame = pooled.turns.select(
         happened=happened.fill_null(value=False), counted=counted.fill_null(value=False)
     )
@@ -102,27 +98,27 @@ def _share(
     sides = pooled.of_candidate[rows]
     if not hits.any() or sides.all() or not sides.any():
         return []
-    [bound] = _bounds(pooled, pooled.index[rows], np.ones(hits.shape), hits)
+    [bound] = _bounds(pooled, pooled.index[rows], hits)
     early, late, change = (round(float(mean[0]), 9) for mean in _means(hits, sides))
     return [Share(name, of, early, late, change, *bound)]
 
 
 def _bounds(
-    pooled: Pooled, index: npt.NDArray[np.intp], counts: Floats, values: Floats
+    pooled: Pooled, index: npt.NDArray[np.intp], values: Floats
 ) -> list[tuple[float | None, float | None]]:
     """The bootstrap intervals of the differences of means, whole units being drawn."""
     units = len(pooled.candidate)
-    sums, sizes = (
-        np.column_stack([np.bincount(index, column, units) for column in matrix.T])
-        for matrix in (values, counts[:, :1])
-    )
-    present = sizes[:, 0] > 0
+    sums = np.column_stack([sums_by(index, column, units) for column in values.T])
+    sizes = sizes_by(index, units)
+    present = sizes > 0
     sides = [np.flatnonzero(present & side) for side in (~pooled.candidate, pooled.candidate)]
     if min(map(len, sides)) < FEWEST_UNITS:
         return [(None, None)] * values.shape[1]
-    early, late = _drawn(pooled, sides, sums, sizes)
+    early, late = _drawn(pooled, sides, sums, sizes[:, None])
     low, high = np.quantile(late - early, _TAILS, axis=0)
-    return [(round(float(a), 6) + 0.0, round(float(b), 6) + 0.0) for a, b in zip(low, high, strict=True)]
+    return [
+        (round(float(a), 6) + 0.0, round(float(b), 6) + 0.0) for a, b in zip(low, high, strict=True)
+    ]
 
 
 def _drawn(

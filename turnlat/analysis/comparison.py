@@ -7,8 +7,8 @@ import difflib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
 from turnlat.analysis import breakdown
@@ -17,6 +17,7 @@ from turnlat.analysis.samples import Pooled, as_units, pool, pool_pairs
 from turnlat.analysis.statistics import student_quantile
 from turnlat.analysis.verdicts import (
     ALPHA,
+    DEFAULT_MARGIN,
     STATISTICS,
     Judgement,
     Margin,
@@ -31,6 +32,12 @@ from turnlat.run import Run
 from turnlat.summaries import latency
 from turnlat.summaries.order_statistics import interval, percentile
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
 DEFAULT_STATISTICS = ("p50", "p95")
 _VISIBLE = 0.0005
 """Seconds: a change that tables in milliseconds can show."""
@@ -44,7 +51,7 @@ class Gate:
 
     metric: str
     statistic: str
-    margin: Margin = Margin()
+    margin: Margin = DEFAULT_MARGIN
 
     def check(self) -> None:
         """Raise `UsageError` where a name is not known."""
@@ -64,7 +71,7 @@ class Terms:
 
     gates: tuple[Gate, ...] = ()
     """The family; empty for the location (`p50`) and the `p95` of the wait."""
-    margin: Margin = Margin()
+    margin: Margin = DEFAULT_MARGIN
     """The default gates'."""
     alpha: float = ALPHA
     """The chance that any gated row is called worse where nothing changed."""
@@ -93,7 +100,7 @@ def compare(  # noqa: PLR0913  # each is an option of its own
     """
     if not 0 < alpha < 0.5:  # noqa: PLR2004
         raise UsageError(f"--alpha {alpha:g}: a chance between 0 and 0.5")
-    terms = Terms(tuple(gates), margin or Margin(), alpha, by, pair_by)
+    terms = Terms(tuple(gates), margin or DEFAULT_MARGIN, alpha, by, pair_by)
     for gate in gates:
         gate.check()
     for name in (by, pair_by):
@@ -148,8 +155,8 @@ class _Pair:
                 hint=f"{self.baseline.label} and {self.candidate.label} differ in it everywhere",
             )
         for value in shared:
-            parts = tuple(turns.filter(pl.col(column) == value) for turns in self.turns)
-            yield replace(self, turns=parts, group=str(value))
+            early, late = (turns.filter(pl.col(column) == value) for turns in self.turns)
+            yield replace(self, turns=(early, late), group=str(value))
 
 
 def _compared(pair: _Pair, terms: Terms) -> Comparison:
@@ -171,6 +178,7 @@ def _compared(pair: _Pair, terms: Terms) -> Comparison:
         *_notes(pooled, sides, units, gates),
     ]
     models = breakdown.models(*sides)
+    *parts, mean = breakdown.parts(pooled, wait, pair.baseline.total_of)
     if models:
         notes.append(Note.of("models-differ", len(models)))
     return Comparison(
@@ -180,7 +188,8 @@ def _compared(pair: _Pair, terms: Terms) -> Comparison:
         alpha=terms.alpha,
         paired_by=terms.pair_by,
         rows=(*judged, *others),
-        parts=breakdown.parts(pooled, wait, pair.baseline.total_of),
+        parts=tuple(parts),
+        mean=mean,
         shares=breakdown.shares(*pair.turns, wait),
         models=models,
         notes=tuple({note.code: note for note in notes}.values()),
@@ -238,8 +247,8 @@ def _pooled(
     pair: _Pair, units: Sequence[pl.DataFrame], names: tuple[str, ...], terms: Terms
 ) -> Pooled:
     if terms.pair_by is None:
-        return pool(*units, names)
-    pooled = pool_pairs(*units, names, terms.pair_by)
+        return pool(units[0], units[1], names)
+    pooled = pool_pairs(units[0], units[1], names, terms.pair_by)
     if not pooled.turns.height:
         raise NotComparableError(
             f"--pair-by {terms.pair_by}: no session of {pair.baseline.label} has the same value "
@@ -252,13 +261,12 @@ def _pooled(
 def _question(pooled: Pooled, metric: str, statistic: str, margin: Margin) -> Question:
     sides = [pooled.values(metric, candidate=side) for side in (False, True)]
     positive = all(side[0] > 0 for side in sides)
-    shown = [_shown(side, statistic) for side in sides]
-    return Question(
-        pooled.sample(metric, logarithmic=positive), statistic, *shown, positive, margin
-    )
+    baseline, candidate = (_shown(side, statistic) for side in sides)
+    sample = pooled.sample(metric, logarithmic=positive)
+    return Question(sample, statistic, baseline, candidate, positive, margin)
 
 
-def _shown(ordered: np.ndarray, statistic: str) -> float:
+def _shown(ordered: Floats, statistic: str) -> float:
     if statistic == "mean":
         return float(ordered.mean())
     return percentile(ordered, latency.PERCENTILES[statistic])
@@ -276,9 +284,7 @@ def _judged(pooled: Pooled, gates: Sequence[Gate], alpha: float) -> list[Row]:
     ]
 
 
-def _gated_row(
-    pooled: Pooled, gate: Gate, question: Question, judgement: Judgement | None
-) -> Row:
+def _gated_row(pooled: Pooled, gate: Gate, question: Question, judgement: Judgement | None) -> Row:
     row = _row(pooled, gate.metric, question)
     margin = gate.margin.above(question.baseline)
     if judgement is None:
@@ -289,7 +295,7 @@ def _gated_row(
     return replace(
         _with_effect(row, question, estimate.difference, estimate.low, estimate.high),
         gated=True,
-        p=judgement.worse if judgement.worse <= judgement.better else judgement.better,
+        p=min(judgement.worse, judgement.better),
         verdict=judgement.verdict,
         margin=margin,
         detectable=_seconds(question, judgement.detectable),
@@ -311,7 +317,7 @@ def _others(
 
 
 def _other_row(pooled: Pooled, metric: str, statistic: str, alpha: float) -> Row:
-    question = _question(pooled, metric, statistic, Margin())
+    question = _question(pooled, metric, statistic, DEFAULT_MARGIN)
     row = _row(pooled, metric, question)
     if not pooled.enough(metric):
         return row

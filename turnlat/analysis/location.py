@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from turnlat.analysis.permutation import SMALLEST_ERROR, Estimate, Sample
-from turnlat.analysis.statistics import crossing, mid_ranks
+from turnlat.analysis.statistics import crossing, mid_ranks, sizes_by, sums_by
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,8 +23,7 @@ class Linear:
 
     def __init__(self, sample: Sample, scores: Floats) -> None:
         units = len(sample.candidate)
-        sizes = np.bincount(sample.unit, minlength=units).astype(np.float64)
-        sums = np.bincount(sample.unit, scores, units)
+        sizes, sums = sizes_by(sample.unit, units), sums_by(sample.unit, scores, units)
         self._moments = _moments(sizes, sums)
         self.sample = sample
 
@@ -113,8 +112,7 @@ class _Shifts:
         return (mean - base) / max(math.sqrt(variance + base_variance), SMALLEST_ERROR)
 
     def _side(self, ranks: Floats, unit: npt.NDArray[np.intp]) -> tuple[float, float]:
-        sizes = np.bincount(unit, minlength=self._number)
-        moments = _moments(sizes.astype(np.float64), np.bincount(unit, ranks, self._number))
+        moments = _moments(sizes_by(unit, self._number), sums_by(unit, ranks, self._number))
         mean, variance = _mean(moments.sum(axis=0)[None])
         return float(mean[0]), float(variance[0])
 
@@ -141,7 +139,7 @@ class PairedLocation:
 
     def _signed_ranks(self, shift: float) -> Floats:
         left = self._differences - shift
-        return np.bincount(self._unit, np.sign(left) * mid_ranks(np.abs(left)), self._units)
+        return sums_by(self._unit, np.sign(left) * mid_ranks(np.abs(left)), self._units)
 
     def of(self, sides: Floats) -> Floats:
         """The studentised sum of signed ranks for each row of `sides`."""

@@ -113,6 +113,8 @@ class Comparison:
     """Gated ones first, then all others in the order of the catalogue."""
     parts: tuple[Part, ...]
     """Components in their order; their changes add up to that of the mean wait."""
+    mean: Part
+    """The change of the mean wait itself."""
     shares: tuple[Share, ...]
     models: tuple[Model, ...]
     """Of the components whose models are not the same in both runs."""
@@ -136,12 +138,7 @@ class Comparison:
         return next((verdict for verdict in order if verdict in verdicts), "same")
 
     @property
-    def change(self) -> float:
-        """The change of the mean wait, in seconds."""
-        return sum(part.change for part in self.parts)
-
-    @property
     def cause(self) -> Part | None:
         """The component that moved the mean wait most in the direction in which it went."""
-        sign = 1 if self.change > 0 else -1
+        sign = 1 if self.mean.change > 0 else -1
         return max(self.parts, key=lambda part: sign * part.change, default=None)

@@ -131,9 +131,7 @@ def pool_pairs(
 ) -> Pooled:
     """The turns that have a partner: the same number in a session of the same `column`."""
     keys = ["pair", "number"]
-    left, right = (
-        _numbered(side, column).with_row_index(_INDEX) for side in (baseline, candidate)
-    )
+    left, right = (_numbered(side, column).with_row_index(_INDEX) for side in (baseline, candidate))
     matched = left.select(*keys, left=_INDEX).join(
         right.select(*keys, right=_INDEX), on=keys, maintain_order="left"
     )

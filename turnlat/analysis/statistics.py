@@ -36,6 +36,13 @@ def beta_distribution(points: Floats, first: Floats, second: Floats) -> Floats:
     return np.asarray(betainc(first, second, points), dtype=np.float64)
 
 
+def beta_quantile(share: float, first: float, second: float) -> float:
+    """The quantile of the beta distribution."""
+    from scipy.special import betaincinv  # noqa: PLC0415
+
+    return float(betaincinv(first, second, share))
+
+
 def student_quantile(share: float, freedom: float) -> float:
     """The quantile of Student's t distribution."""
     from scipy.special import stdtrit  # noqa: PLC0415
@@ -69,6 +76,16 @@ def quantile_shape(number: Floats | np.float64, share: float) -> tuple[Floats, F
     return np.asarray((number + 1) * share), np.asarray((number + 1) * (1 - share))
 
 
+def sums_by(unit: Indices, values: Floats, units: int) -> Floats:
+    """The sum of the values of each unit."""
+    return np.asarray(np.bincount(unit, values, units), dtype=np.float64)
+
+
+def sizes_by(unit: Indices, units: int) -> Floats:
+    """How many values each unit has."""
+    return np.bincount(unit, minlength=units).astype(np.float64)
+
+
 def mid_ranks(values: Floats) -> Floats:
     """The ranks of values from 1 on; those of ties are their mean."""
     ordered = np.sort(values)
@@ -83,8 +100,9 @@ def intraclass_correlation(values: Floats, unit: Indices) -> float:
     The estimator of the one-way analysis of variance for units of unequal sizes; 0 where it is
     negative or cannot be had. Source: Donner 1986, International Statistical Review 54:67.
     """
-    sizes = np.bincount(unit).astype(np.float64)
-    means = np.bincount(unit, values) / np.maximum(sizes, 1)
+    number_of_units = int(unit.max()) + 1
+    sizes = sizes_by(unit, number_of_units)
+    means = sums_by(unit, values, number_of_units) / np.maximum(sizes, 1)
     units, number = int((sizes > 0).sum()), len(values)
     if units < 2 or number <= units:  # noqa: PLR2004  # no variance between, or within
         return 0.0

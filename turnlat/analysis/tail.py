@@ -15,6 +15,7 @@ from turnlat.analysis.statistics import (
     harrell_davis,
     intraclass_correlation,
     quantile_shape,
+    sizes_by,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Quantile:
         self._values, self._unit = sample.values[order], sample.unit[order]
         self._share, self.sample = share, sample
         self._correlation = intraclass_correlation(sample.values, sample.unit)
-        self._sizes = np.bincount(sample.unit, minlength=len(sample.candidate)).astype(np.float64)
+        self._sizes = sizes_by(sample.unit, len(sample.candidate))
         self._edges = np.unique(np.linspace(0, len(order), 257).astype(np.intp))
         self._below = self._counts_at_edges()
         self._tables: dict[int, tuple[int, Floats]] = {}
@@ -71,7 +72,9 @@ class Quantile:
         mean = weights @ (values - centre)
         spread = np.maximum(weights @ (values - centre) ** 2 - mean**2, 0)
         squares = sides @ self._sizes**2
-        return mean + centre, spread * design_effect(squares, numbers, self._correlation)
+        return mean + centre, spread * design_effect(
+            squares, numbers.astype(np.float64), self._correlation
+        )
 
     @staticmethod
     def _rows(numbers: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
@@ -98,9 +101,7 @@ class Quantile:
             first = max(0, math.floor((self._share - reach) * number))
             last = min(number, math.ceil((self._share + reach) * number))
             points = np.arange(first, last + 1) / max(number, 1)
-            table = beta_distribution(
-                points, *quantile_shape(np.float64(number), self._share)
-            )
+            table = beta_distribution(points, *quantile_shape(np.float64(number), self._share))
             table[table < NEGLIGIBLE] = 0.0
             table[-1] = 1.0
             start = max(0, int((table == 0).sum()) - 1)

@@ -38,9 +38,12 @@ class Margin:
         return max(self.relative * abs(value), self.absolute)
 
 
+DEFAULT_MARGIN = Margin()
+
+
 @dataclass(frozen=True)
 class Question:
-    """Is one statistic of one metric worse in the candidate?"""
+    """Whether one statistic of one metric is worse in the candidate."""
 
     sample: Sample
     """On the scale of the test: logarithms where `logarithmic`, else seconds."""
@@ -49,7 +52,7 @@ class Question:
     """The statistic as it is shown, in seconds."""
     candidate: float
     logarithmic: bool = True
-    margin: Margin = Margin()
+    margin: Margin = DEFAULT_MARGIN
 
     @property
     def slower_by(self) -> float:

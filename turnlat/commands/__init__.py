@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from turnlat import __version__
-from turnlat.commands import analyze, configuration, formats
+from turnlat.commands import analyze, compare, configuration, formats
 from turnlat.commands.console import ReaderGoneError, say
 from turnlat.errors import ExitCode, TurnlatError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TURNLAT"},
 )
 app.command("analyze")(analyze.analyze)
+app.command("compare")(compare.compare)
 app.command("formats")(formats.formats)
 
 

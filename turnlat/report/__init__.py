@@ -14,7 +14,7 @@ from turnlat.run import Run
 Kind = Literal[
     "text", "name", "place", "moment", "milliseconds", "interval", "seconds", "count", "ratio",
     "share", "waterfall", "codes", "change", "changes", "ratios", "counts", "probability",
-    "percent", "points", "points_interval", "verdict", "diverging",
+    "percent", "percents", "growth", "points", "points_interval", "verdict", "diverging",
 ]  # fmt: skip
 """How a writer formats a column's raw values. Durations are seconds in every kind.
 

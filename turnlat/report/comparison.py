@@ -16,7 +16,6 @@ from turnlat.report import Column, Diverging, Report, Table
 SCHEMA = "turnlat/comparison/1"
 
 _COMPONENTS = {metric.name for metric in COMPONENTS}
-_GROWN = {"worse": "the wait is worse", "better": "the wait is better"}
 _VERDICTS = {
     "worse": "worse",
     "better": "better",
@@ -53,9 +52,9 @@ def _headline(comparison: Comparison) -> list[str]:
     named = [f"{row.metric} {row.statistic}" for row in comparison.gated if _is_called(row)]
     lines = [f"{first} ({', '.join(named)})" if named else first]
     cause = comparison.cause
-    if cause is not None and len(comparison.parts) > 1:
+    if named and cause is not None:
         lines.append(
-            f"mean {comparison.wait}: {units.change(comparison.change)} ms, "
+            f"mean {comparison.wait}: {units.change(comparison.mean.change)} ms, "
             f"of which {METRICS[cause.metric].label} {units.change(cause.change)} ms"
         )
     return lines
@@ -135,7 +134,7 @@ def _groups_table(comparison: Comparison, of: str) -> Table:
 
 def _cause(comparison: Comparison) -> str | None:
     cause = comparison.cause
-    return cause and f"{METRICS[cause.metric].label} {units.change(cause.change)}"
+    return None if cause is None else f"{METRICS[cause.metric].label} {units.change(cause.change)}"
 
 
 def _parts_table(comparison: Comparison, of: str) -> Table:
@@ -155,9 +154,11 @@ def _parts_table(comparison: Comparison, of: str) -> Table:
         for part in comparison.parts
         if max(abs(part.baseline), abs(part.candidate)) >= 0.0005  # noqa: PLR2004
     ]
-    sums = (sum(part.baseline for part in comparison.parts),
-            sum(part.candidate for part in comparison.parts))  # fmt: skip
-    rows.append((f"mean {comparison.wait}", *sums, comparison.change, (None, None), None))
+    mean = comparison.mean
+    bounds = (mean.low, mean.high)
+    rows.append(
+        (f"mean {comparison.wait}", mean.baseline, mean.candidate, mean.change, bounds, None)
+    )
     heads = (
         Column("component", "name"),
         Column("baseline", "milliseconds", 2),
@@ -260,7 +261,6 @@ def _document(comparison: Comparison) -> dict[str, Any]:
         row["difference"] = kept.difference
     return fields | {
         "verdict": comparison.verdict,
-        "change": comparison.change,
         "cause": comparison.cause and comparison.cause.metric,
         "groups": [_document(group) for group in comparison.groups],
     }

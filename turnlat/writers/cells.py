@@ -61,6 +61,9 @@ def _text(value: Any) -> str:
     return visible(str(value))
 
 
+VERDICTS: dict[str, str] = {"inconclusive": "~", "unclear": "~"}
+"""What stands for a verdict that is none; all others are their own words."""
+
 _FORMATS: dict[Kind, Callable[[Any], str]] = {
     "text": _text,
     "name": str,
@@ -78,6 +81,8 @@ _FORMATS: dict[Kind, Callable[[Any], str]] = {
     "ratios": _interval(units.ratio),
     "counts": _counts,
     "probability": units.probability,
+    "percents": _interval(units.fine_percent),
+    "growth": units.growth,
     "percent": units.fine_percent,
     "points": units.points,
     "points_interval": _interval(units.points),
@@ -85,9 +90,6 @@ _FORMATS: dict[Kind, Callable[[Any], str]] = {
     "diverging": lambda _: "",
     "codes": lambda codes: ", ".join(map(visible, codes)),
 }
-
-VERDICTS = {"inconclusive": "~", "unclear": "~"}
-"""What stands for a verdict that is none; all others are their own words."""
 
 LEFT_ALIGNED: frozenset[Kind] = frozenset(
     {"text", "name", "place", "moment", "codes", "waterfall", "verdict", "diverging"}
