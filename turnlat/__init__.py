@@ -3,7 +3,7 @@
      paths      ──sources───▶  Block       bytes of whole lines, from files, folders, stdin
      blocks     ──readers───▶  Records     one typed frame per kind of record, the tally of lines
      records    ──turns─────▶  Turns       one row per turn, and the ledger
-                ──summaries─▶  Run         + transcriptions, usage, latency statistics, notes
+                ──summaries─▶  Run         + transcriptions, tools, usage, latency statistics, notes
      run        ──report────▶  Report      what to show: titled tables of raw values, notes
      report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet
 
@@ -22,7 +22,7 @@
 In Python:
 
     run = turnlat.load("agent.jsonl")
-    run.turns, run.latency, run.transcriptions, run.usage    # polars frames
+    run.turns, run.latency, run.transcriptions, run.tools, run.usage    # polars frames
     run.ledger
     run.save("agent.parquet")                                # loads wherever a log can
 """

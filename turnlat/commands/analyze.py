@@ -25,6 +25,7 @@ class TableName(str, Enum):
     turns = "turns"
     latency = "latency"
     transcriptions = "transcriptions"
+    tools = "tools"
     usage = "usage"
     ledger = "ledger"
 
