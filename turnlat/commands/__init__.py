@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> int:
     try:
         return _run(arguments)
     except TurnlatError as error:
-        say(error.message, hint=error.hint)
+        say(error.message, hint=error.hint, detail=error.detail)
         return error.exit_code
     except typer.TyperException as error:
         say(error.format_message(), hint="turnlat COMMAND --help lists what there is")

@@ -1,0 +1,1 @@
+"""What runs say about each other: rules, checks, comparisons, and the statistics behind them."""
