@@ -12,6 +12,7 @@
     commands
     writers
     report
+    analysis
     run
     engines
     selection | summaries

@@ -37,6 +37,20 @@ def percent(share: float | None) -> str:
     return MISSING if share is None else f"{share:.0%}"
 
 
+def percent_to_a_tenth(share: float | None) -> str:
+    """`0.052` as `5.2%`; null as a dash."""
+    return MISSING if share is None else f"{share:.1%}"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A value with its unit, `seconds` as milliseconds; null as a dash."""
+    if value is None:
+        return MISSING
+    if unit == "seconds":
+        return f"{milliseconds(value)} ms"
+    return percent_to_a_tenth(value) if unit == "share" else f"{value:,.0f}"
+
+
 def moment(time: datetime | None) -> str:
     """A UTC time to the second."""
     return MISSING if time is None else f"{time:%Y-%m-%d %H:%M:%S}"

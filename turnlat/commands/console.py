@@ -29,6 +29,12 @@ def write(content: bytes) -> None:
         raise ReaderGoneError from error
 
 
+def tell(content: bytes) -> None:
+    """Write UTF-8 to stderr as it is: commands for the system that runs turnlat."""
+    sys.stderr.buffer.write(content)
+    sys.stderr.flush()
+
+
 def heed_ctrl_c() -> None:
     """Let Ctrl-C end a read that waits: polars' handler makes the system resume it."""
     if hasattr(signal, "siginterrupt"):  # Windows has none

@@ -13,11 +13,12 @@ from turnlat.run import Run
 
 Kind = Literal[
     "text", "name", "place", "moment", "milliseconds", "interval", "seconds", "count", "ratio",
-    "share", "waterfall", "codes",
+    "share", "waterfall", "codes", "quantity", "verdict",
 ]  # fmt: skip
 """How a writer formats a column's raw values. Durations are seconds in every kind.
 
-A `name` is a text of turnlat's own, which is never shortened; a `text` may come from a log.
+A `name` is a text of turnlat's own, which is never shortened; a `text` may come from a log. A
+`quantity` is a value and its unit: `seconds`, `share` or `count`.
 """
 
 
@@ -54,8 +55,24 @@ class Waterfall:
 
 
 @dataclass(frozen=True)
+class Case:
+    """One rule of a check, in words."""
+
+    rule: str
+    kind: str
+    """`limit` or `regression`."""
+    verdict: str
+    sentence: str
+    """What was found, and what it was held against."""
+    places: Sequence[str]
+    """The turns that hurt most."""
+    first: tuple[str | None, int | None] | None
+    """File and line of the first of them."""
+
+
+@dataclass(frozen=True)
 class Report:
-    """All that a command has to show of one run."""
+    """All that a command has to show."""
 
     run: Run
     headline: list[str]
@@ -65,3 +82,5 @@ class Report:
     """The one table of the contract that formats of rows (CSV, JSON lines) write."""
     document: dict[str, Any]
     """What JSON writes."""
+    cases: Sequence[Case] = ()
+    """The rules of a check."""

@@ -43,9 +43,11 @@ WRITERS = {
     for writer in (
         Output("table", None, "terminal", "tables for a terminal"),
         Output("markdown", ".md", "markdown", "the same tables in Markdown"),
-        Output("json", ".json", "json", "one object, schema turnlat/analysis/1"),
+        Output("json", ".json", "json", "one object, which names its schema"),
         Output("jsonl", ".jsonl", "jsonl", "one table, a JSON object per row"),
         Output("csv", ".csv", "csv", "one table, durations in seconds"),
+        Output("junit", ".xml", "junit", "a JUnit test case per rule, of checks only"),
+        Output("github", None, "github", "GitHub annotations, of checks only"),
         Output("parquet", ".parquet", "parquet", "the whole run, loads wherever a log can"),
     )
 }

@@ -68,7 +68,11 @@ _FORMATS: dict[Kind, Callable[[Any], str]] = {
     "ratio": units.ratio,
     "share": units.percent,
     "waterfall": lambda _: "",
+    "quantity": lambda quantity: units.quantity(*quantity),
+    "verdict": str,
     "codes": lambda codes: ", ".join(map(visible, codes)),
 }
 
-LEFT_ALIGNED: frozenset[Kind] = frozenset({"text", "name", "place", "moment", "codes", "waterfall"})
+LEFT_ALIGNED: frozenset[Kind] = frozenset(
+    {"text", "name", "place", "moment", "codes", "waterfall", "verdict"}
+)

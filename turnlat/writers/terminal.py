@@ -28,6 +28,7 @@ _COLOURS = {
     "tts_ttfb": "bright_yellow",
     "remainder": "white",
 }
+_VERDICTS = {"passed": "green", "failed": "bold red", "inconclusive": "yellow", "not judged": "red"}
 _ASCII = str.maketrans({"–": "-", "…": "~", "−": "-", "→": ">"})
 """What a terminal without Unicode shows instead."""
 _GAP = 2
@@ -186,7 +187,8 @@ def _cell(laid: _Laid, row: int, page: Page) -> Text:
         return _share(laid, value, page)  # type: ignore[arg-type]
     if kind == "waterfall":
         return _waterfall(laid, value, page)  # type: ignore[arg-type]
-    return Text(_aligned(laid, laid.cells[row]))
+    style = _VERDICTS.get(laid.cells[row], "") if kind == "verdict" else ""
+    return Text(_aligned(laid, laid.cells[row]), style=style)
 
 
 def _share(laid: _Laid, value: float | None, page: Page) -> Text:
