@@ -117,7 +117,7 @@ def check(
     from turnlat.report import check as reports  # noqa: PLC0415
 
     console.heed_ctrl_c()
-    outputs = {path: writers.for_file(path) for path in output or []}
+    outputs = {path: writers.for_file(path, "check") for path in output or []}
     run = runs.load(*logs, unwrap=unwrap, jobs=jobs or os.cpu_count() or 1)
     results = [limits.hold(run, rule, confident=confident) for rule in parsed]
     report = reports.report(run, results)
@@ -128,6 +128,13 @@ def check(
     console.write(writers.WRITERS[format.value].write(report, page))
     if github or os.environ.get("GITHUB_ACTIONS") == "true":
         _tell_github(report, page)
+    if on_inconclusive is OnInconclusive.warns:
+        for result in results:
+            if result.verdict is limits.Verdict.INCONCLUSIVE:
+                console.say(
+                    f"{result.rule.text}: inconclusive: {result.reason}",
+                    hint="--on-inconclusive pass or fail says what that should mean",
+                )
     return exit_code(results, on_inconclusive)
 
 
