@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from junitparser import JUnitXml
 from logs import eou, llm, load, tts, write_log
 
+import turnlat as turnlat_api
 from turnlat.analysis import limits
 from turnlat.analysis.limits import Verdict
 from turnlat.analysis.rules import parse_limit
@@ -113,6 +114,25 @@ def test_confidence_asks_for_more_than_chance(tmp_path: Path) -> None:
     assert verdict(tmp_path, "e2e_latency.p50 < 1.1s", confident=True) is Verdict.INCONCLUSIVE
     slow = talk([2.0 + number / 100 for number in range(40)])
     assert verdict(tmp_path, "e2e_latency.p50 < 1.1s", slow, confident=True) is Verdict.FAILED
+
+
+def test_in_pytest_a_broken_limit_reads_like_the_table(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "agent.jsonl", talk())
+    run = turnlat_api.load(log)
+    turnlat_api.assert_limits(run, "e2e_latency.p95 < 9s", "silent.share < 5%")
+    with pytest.raises(AssertionError) as raised:
+        turnlat_api.assert_limits(log, "e2e_latency.p50 < 1s", "silent.share < 5%")
+    lines = str(raised.value).splitlines()
+    assert any(line.startswith("e2e_latency.p50 < 1s") and "failed" in line for line in lines)
+    assert any(f"{log.name}:13" in line for line in lines)
+    with pytest.raises(AssertionError):
+        turnlat_api.assert_limits(run, "e2e_latency.p99 < 9s")
+
+
+def test_results_of_rules_in_python(tmp_path: Path) -> None:
+    run = load(tmp_path, talk())
+    results = turnlat_api.check(run, ["e2e_latency.max < 9s", "e2e_latency.max < 1s"])
+    assert [result.verdict for result in results] == [Verdict.PASSED, Verdict.FAILED]
 
 
 @settings(max_examples=20, deadline=None)

@@ -9,7 +9,7 @@
 
 `engines` run the first half, `commands` are the command line. Modules import downwards only:
 
-    commands
+    commands | gate
     writers
     report
     analysis
@@ -26,6 +26,7 @@ In Python:
     run.turns, run.latency, run.transcriptions, run.tools, run.usage    # polars frames
     run.ledger
     run.save("agent.parquet")                                # loads wherever a log can
+    turnlat.assert_limits(run, "e2e_latency.p95 < 1.5s")     # for pytest
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from turnlat.errors import InputError as InputError
     from turnlat.errors import TurnlatError as TurnlatError
     from turnlat.errors import UsageError as UsageError
+    from turnlat.gate import assert_limits as assert_limits
+    from turnlat.gate import check as check
     from turnlat.run import Run as Run
     from turnlat.run import load as load
     from turnlat.selection import Selection as Selection
@@ -49,6 +52,8 @@ _PUBLIC = {
     "Selection": "turnlat.selection",
     "TurnlatError": "turnlat.errors",
     "UsageError": "turnlat.errors",
+    "assert_limits": "turnlat.gate",
+    "check": "turnlat.gate",
     "load": "turnlat.run",
 }
 
