@@ -161,7 +161,7 @@ def test_any_number_of_jobs_and_any_block_size_give_the_same_run(
     split = local.tabulate(
         find([str(many_sessions)]), block_bytes=block, jobs=jobs, range_bytes=part
     )
-    for name in ("frame", "transcriptions", "usage"):
+    for name in ("frame", "transcriptions", "tools", "usage"):
         assert getattr(split, name).equals(getattr(whole, name))
     for name in ("ledger", "bad_lines", "shapes", "notes"):
         assert getattr(split, name) == getattr(whole, name)

@@ -19,7 +19,7 @@ from turnlat.writers import WRITERS, Page
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
 SAMPLES = ("hook", "three_jobs")
-TABLES = ("turns", "latency", "transcriptions", "usage", "ledger")
+TABLES = ("turns", "latency", "transcriptions", "tools", "usage", "ledger")
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

@@ -36,7 +36,7 @@ audio_duration llm_model tts_model stt_model job_id room agent_name source line 
 
 
 def equal(one: turnlat.Run, other: turnlat.Run) -> bool:
-    frames = ("frame", "transcriptions", "usage", "latency")
+    frames = ("frame", "transcriptions", "tools", "usage", "latency")
     rest = ("label", "ledger", "bad_lines", "shapes", "notes", "total_of")
     return all(getattr(one, name).equals(getattr(other, name)) for name in frames) and all(
         getattr(one, name) == getattr(other, name) for name in rest
@@ -158,7 +158,7 @@ def test_json_is_the_whole_analysis(turnlat: Callable, tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert list(document) == [
         "schema", "run", "ledger", "bad_lines", "bad_line_count", "latency", "transcriptions",
-        "usage", "notes",
+        "tools", "usage", "notes",
     ]  # fmt: skip
     assert document["schema"] == "turnlat/analysis/1"
     assert document["bad_lines"][0].keys() == {"source", "line", "offset", "reason"}

@@ -3,14 +3,14 @@
      paths      ──sources───▶  Block       bytes of whole lines, from files, folders, stdin
      blocks     ──readers───▶  Records     one typed frame per kind of record, the tally of lines
      records    ──turns─────▶  Turns       one row per turn, and the ledger
-                ──summaries─▶  Run         + transcriptions, usage, latency statistics, notes
+                ──summaries─▶  Run         + transcriptions, tools, usage, latency statistics, notes
      runs       ──analysis──▶  Comparison  verdicts, where the change comes from
      results    ──report────▶  Report      what to show: titled tables of raw values, notes
      report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet
 
 `engines` run the first half, `commands` are the command line. Modules import downwards only:
 
-    commands
+    commands | gate
     writers
     report
     analysis
@@ -24,10 +24,11 @@
 In Python:
 
     run = turnlat.load("agent.jsonl")
-    run.turns, run.latency, run.transcriptions, run.usage    # polars frames
+    run.turns, run.latency, run.transcriptions, run.tools, run.usage    # polars frames
     run.ledger
     run.save("agent.parquet")                                # loads wherever a log can
     turnlat.compare(turnlat.load("before.jsonl"), run).verdict
+    turnlat.assert_limits(run, "e2e_latency.p95 < 1.5s")     # for pytest
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from turnlat.errors import NotComparableError as NotComparableError
     from turnlat.errors import TurnlatError as TurnlatError
     from turnlat.errors import UsageError as UsageError
+    from turnlat.gate import assert_limits as assert_limits
+    from turnlat.gate import check as check
     from turnlat.run import Run as Run
     from turnlat.run import load as load
     from turnlat.selection import Selection as Selection
@@ -60,6 +63,8 @@ _PUBLIC = {
     "Selection": "turnlat.selection",
     "TurnlatError": "turnlat.errors",
     "UsageError": "turnlat.errors",
+    "assert_limits": "turnlat.gate",
+    "check": "turnlat.gate",
     "compare": "turnlat.analysis.comparison",
     "load": "turnlat.run",
 }

@@ -30,10 +30,14 @@ class TurnlatError(Exception):
 
     exit_code = ExitCode.USAGE
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, detail: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.detail = detail
+        """Lines between the message and the hint, such as a rule with a caret under the place."""
 
 
 class UsageError(TurnlatError):

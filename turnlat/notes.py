@@ -60,6 +60,10 @@ TURN_NOTES: dict[str, str] = {
         "LiveKit's chat message reports a wait that differs by more than 50 ms from that of the "
         "metrics, which is shown; look at that turn's records"
     ),
+    "speaking-differs": (
+        "the agent began to speak more than 50 ms from the first audio of the metrics, which is "
+        "shown; look at that turn's records"
+    ),
     "sentence-inside": (
         "tts_ttfb may hold the wait for the first sentence, as LiveKit before 1.6.5 reports it; "
         "upgrade to 1.6.9 or record whole metrics objects to have them apart"
@@ -101,6 +105,10 @@ RUN_NOTES: dict[str, str] = {
     "undated": (
         "lines that tell the time of day and no date: they are taken as of one day, so a log that "
         "goes past midnight is out of order"
+    ),
+    "dropped": (
+        "records that the hook could not write (a full disk, or more than it could keep): turns "
+        "may lack parts; its warning in the agent's log tells why"
     ),
     "p99-few": "a p99 needs 100 turns; the maximum is shown beside it",
     "total-double": (

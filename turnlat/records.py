@@ -128,6 +128,43 @@ class Other(Record):
     type: str | None = None
 
 
+class State(Record):
+    """A change of the agent's or the user's state."""
+
+    who: str | None = None
+    """`agent` or `user`."""
+    state: str | None = None
+    """The new one, such as `speaking`."""
+
+
+class Transcript(Record):
+    """One final transcript of what the user said, without its text."""
+
+    word_count: int | None = None
+    language: str | None = None
+
+
+class Created(Record):
+    """A speech that the agent began to make; whether anybody heard it is another matter."""
+
+    created_by: str | None = None
+    """`say`, `generate_reply` or `tool_response`."""
+
+
+class Tool(Record):
+    """One call of a function tool; `request_id` is the call's id."""
+
+    name: str | None = None
+    duration: float | None = None
+    is_error: bool | None = None
+
+
+class Loss(Record):
+    """Records that the hook could not write."""
+
+    dropped: int | None = None
+
+
 KINDS: dict[str, type[Record]] = {
     "eou": Eou,
     "llm": Llm,
@@ -135,6 +172,11 @@ KINDS: dict[str, type[Record]] = {
     "stt": Stt,
     "realtime": Realtime,
     "chat": Chat,
+    "state": State,
+    "transcript": Transcript,
+    "created": Created,
+    "tool": Tool,
+    "loss": Loss,
     "other": Other,
 }
 

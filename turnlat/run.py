@@ -20,7 +20,7 @@ from turnlat.notes import Note
 from turnlat.readers import Options
 from turnlat.records import BadLine
 from turnlat.selection import Selection, select
-from turnlat.summaries import latency, transcriptions, usage
+from turnlat.summaries import latency, tools, transcriptions, usage
 from turnlat.turns import Ledger
 from turnlat.turns.latency import total
 from turnlat.turns.table import COLUMNS, RECORDED_AT
@@ -102,6 +102,7 @@ class Run(Tables):
             "broken": self.broken,
             "notes": [asdict(note) for note in self.notes],
             "transcriptions": self.transcriptions.to_dicts(),
+            "tools": self.tools.to_dicts(),
             "usage": self.usage.to_dicts(),
         }
         buffer = io.BytesIO()
@@ -207,6 +208,7 @@ def _restored(frame: pl.DataFrame, rest: dict[str, Any], label: str | None) -> R
         label=label or rest["label"],
         frame=frame,
         transcriptions=pl.DataFrame(rest["transcriptions"], schema=transcriptions.SCHEMA),
+        tools=pl.DataFrame(rest["tools"], schema=tools.SCHEMA),
         usage=pl.DataFrame(rest["usage"], schema=usage.SCHEMA),
         ledger=Ledger.from_flat(rest["ledger"]),
         bad_lines=[BadLine(**line) for line in rest["bad_lines"]],

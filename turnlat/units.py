@@ -3,28 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import datetime
 
 MISSING = "–"
 """What a cell without a value shows."""
-
-
-_SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*%")
-_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s)")
-_SECONDS = {"ms": 0.001, "s": 1.0}
-
-
-def share_of(text: str) -> float | None:
-    """`10%` as 0.1; null where the text is no share."""
-    found = _SHARE.fullmatch(text.strip())
-    return float(found["number"]) / 100 if found else None
-
-
-def duration_of(text: str) -> float | None:
-    """`50ms` or `1.5s` in seconds; null where the text is no duration."""
-    found = _DURATION.fullmatch(text.strip())
-    return float(found["number"]) * _SECONDS[found["unit"]] if found else None
 
 
 def milliseconds(seconds: float | None) -> str:
@@ -70,11 +52,6 @@ def probability(value: float | None) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004  # what three decimals show
 
 
-def fine_percent(share: float | None) -> str:
-    """`0.0423` as `4.2%`; null as a dash."""
-    return MISSING if share is None else f"{share:.1%}"
-
-
 def growth(share: float | None) -> str:
     """`0.2` as `+20%`; null as a dash."""
     return MISSING if share is None else f"{share:+.0%}".replace("-", "−")
@@ -86,6 +63,20 @@ def points(share: float | None) -> str:
         return MISSING
     text = f"{share * 100:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+def percent_to_a_tenth(share: float | None) -> str:
+    """`0.052` as `5.2%`; null as a dash."""
+    return MISSING if share is None else f"{share:.1%}"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A value with its unit, `seconds` as milliseconds; null as a dash."""
+    if value is None:
+        return MISSING
+    if unit == "seconds":
+        return f"{milliseconds(value)} ms"
+    return percent_to_a_tenth(value) if unit == "share" else f"{value:,.0f}"
 
 
 def moment(time: datetime | None) -> str:

@@ -1,1 +1,1 @@
-"""What several runs say together: whether two runs differ, by how much, and where it comes from."""
+"""What runs say about each other: rules, checks, comparisons, and the statistics behind them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 
+_PART, _MOST_PARTS = 64, 256
+"""The sorted values are cut into parts of so many, to find those that an estimate weighs."""
+
+
 class Quantile:
     """The difference of Harrell–Davis quantiles over its Maritz–Jarrett standard error."""
 
@@ -33,9 +38,9 @@ class Quantile:
         self._share, self.sample = share, sample
         self._correlation = intraclass_correlation(sample.values, sample.unit)
         self._sizes = sizes_by(sample.unit, len(sample.candidate))
-        self._edges = np.unique(np.linspace(0, len(order), 257).astype(np.intp))
+        parts = min(_MOST_PARTS, max(1, len(order) // _PART))
+        self._edges = np.unique(np.linspace(0, len(order), parts + 1).astype(np.intp))
         self._below = self._counts_at_edges()
-        self._tables: dict[int, tuple[int, Floats]] = {}
 
     @property
     def width(self) -> int:
@@ -87,27 +92,12 @@ class Quantile:
         `numbers`; all of them end with 1.
         """
         distinct = np.unique(numbers)
-        tables = [self._table(int(number)) for number in distinct]
+        tables = [_table(int(number), self._share) for number in distinct]
         padded = np.ones((len(tables), max(len(table) for _, table in tables)))
         for row, (_, table) in zip(padded, tables, strict=True):
             row[: len(table)] = table
         firsts = np.array([first for first, _ in tables], dtype=np.intp)
         return firsts[self._rows(numbers)], padded
-
-    def _table(self, number: int) -> tuple[int, Floats]:
-        if number not in self._tables:
-            deviation = math.sqrt(self._share * (1 - self._share) / (number + 2))
-            reach = 12 * deviation + 12 / (number + 1)
-            first = max(0, math.floor((self._share - reach) * number))
-            last = min(number, math.ceil((self._share + reach) * number))
-            points = np.arange(first, last + 1) / max(number, 1)
-            table = beta_distribution(points, *quantile_shape(np.float64(number), self._share))
-            table[table < NEGLIGIBLE] = 0.0
-            table[-1] = 1.0
-            start = max(0, int((table == 0).sum()) - 1)
-            end = int((table < 1 - NEGLIGIBLE).sum()) + 1
-            self._tables[number] = first + start, table[start:end]
-        return self._tables[number]
 
     def _window(
         self, sides: Floats, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]
@@ -132,3 +122,22 @@ class Quantile:
         total = math.sqrt(error**2 * float(effects[0]) + base**2 * float(effects[1]))
         difference = slow - fast
         return Estimate(difference, difference - high * total, difference - low * total)
+
+
+@lru_cache(maxsize=10_000)
+def _table(number: int, share: float) -> tuple[int, Floats]:
+    """The cumulative weights of `number` order statistics where they are not negligible.
+
+    With the rank of the value that the first of them, which is 0, is of.
+    """
+    deviation = math.sqrt(share * (1 - share) / (number + 2))
+    reach = 12 * deviation + 12 / (number + 1)
+    first = max(0, math.floor((share - reach) * number))
+    last = min(number, math.ceil((share + reach) * number))
+    points = np.arange(first, last + 1) / max(number, 1)
+    table = beta_distribution(points, *quantile_shape(np.float64(number), share))
+    table[table < NEGLIGIBLE] = 0.0
+    table[-1] = 1.0
+    start = max(0, int((table == 0).sum()) - 1)
+    end = int((table < 1 - NEGLIGIBLE).sum()) + 1
+    return first + start, table[start:end]

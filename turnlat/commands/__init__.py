@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from turnlat import __version__
-from turnlat.commands import analyze, compare, configuration, formats
+from turnlat.commands import analyze, check, compare, configuration, formats
 from turnlat.commands.console import ReaderGoneError, say
 from turnlat.errors import ExitCode, TurnlatError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TURNLAT"},
 )
 app.command("analyze")(analyze.analyze)
+app.command("check")(check.check)
 app.command("compare")(compare.compare)
 app.command("formats")(formats.formats)
 
@@ -46,8 +47,9 @@ def turnlat(
 ) -> None:
     """How long callers wait for a LiveKit voice agent, per turn, and why.
 
-    Exit codes: 0 done, 2 the command line or configuration is wrong, 3 an input is missing,
-    unreadable or holds no metrics, 70 a bug in turnlat, 130 interrupted.
+    Exit codes: 0 done, 1 a check failed, 2 the command line, a rule or the configuration is wrong,
+    3 an input is missing, unreadable or holds no metrics, 4 a check could not be judged, 70 a bug
+    in turnlat, 130 interrupted.
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -58,7 +60,7 @@ def run(arguments: list[str]) -> int:
     try:
         return _run(arguments)
     except TurnlatError as error:
-        say(error.message, hint=error.hint)
+        say(error.message, hint=error.hint, detail=error.detail)
         return error.exit_code
     except typer.TyperException as error:
         say(error.format_message(), hint="turnlat COMMAND --help lists what there is")

@@ -22,6 +22,7 @@ class TableName(str, Enum):
     turns = "turns"
     latency = "latency"
     transcriptions = "transcriptions"
+    tools = "tools"
     usage = "usage"
     ledger = "ledger"
 
@@ -83,7 +84,7 @@ def analyze(
     from turnlat.selection import Selection  # noqa: PLC0415
 
     console.heed_ctrl_c()
-    outputs = {path: writers.for_file(path) for path in output or []}
+    outputs = {path: writers.for_file(path, "analysis") for path in output or []}
     try:
         run = runs.load(
             *logs,

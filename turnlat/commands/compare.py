@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from turnlat import units
 from turnlat.commands import console, files, inputs, options
 from turnlat.errors import ExitCode, UsageError
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from turnlat.report import Report
     from turnlat.run import Run
 
-DEFAULT_MARGIN = "10%,50ms"
+DEFAULT_MARGIN = "10% 50ms"
 
 
 def compare(
@@ -45,7 +44,7 @@ def compare(
     margin: Annotated[
         str,
         typer.Option(
-            metavar="SHARE,TIME", help="How much slower is too much: the larger of the two."
+            metavar="SHARE TIME", help="How much slower is too much: the larger of the two."
         ),
     ] = DEFAULT_MARGIN,
     alpha: Annotated[
@@ -80,11 +79,14 @@ def compare(
     """
     files.check_free(output or [], runs, force=force)
     from turnlat import writers  # noqa: PLC0415  # polars loads here
+    from turnlat.analysis import rules  # noqa: PLC0415
+    from turnlat.analysis.verdicts import Margin  # noqa: PLC0415
     from turnlat.selection import Selection  # noqa: PLC0415
 
     console.heed_ctrl_c()
     _check_number(runs, calibrate=calibrate)
-    outputs = {path: writers.for_file(path) for path in output or []}
+    kind = "calibration" if calibrate else "comparison"
+    outputs = {path: writers.for_file(path, kind) for path in output or []}
     reading = inputs.Reading(
         keep=keep or [],
         unwrap=unwrap,
@@ -94,7 +96,7 @@ def compare(
         selection=Selection(since, until, session or (), model or (), where),
     )
     loaded = [reading.load(path) for path in runs]
-    bound = _margin(margin)
+    bound = Margin(*rules.parse_margins(margin))
     report = (
         _calibrated(loaded[0], bound, alpha)
         if calibrate
@@ -142,20 +144,3 @@ def _calibrated(run: Run, margin: Margin, alpha: float) -> Report:
     from turnlat.report import calibration  # noqa: PLC0415
 
     return calibration.report(calibrate(run, margin=margin, alpha=alpha))
-
-
-def _margin(text: str) -> Margin:
-    """The margin of a share, a duration, or both with a comma."""
-    from turnlat.analysis.verdicts import Margin  # noqa: PLC0415
-
-    relative, absolute = 0.0, 0.0
-    for part in text.split(","):
-        share = units.share_of(part)
-        seconds = units.duration_of(part)
-        if share is None and seconds is None:
-            raise UsageError(
-                f"--margin {text}: {part.strip() or 'nothing'} is no share and no time",
-                hint="margins are like 10%, 50ms or 10%,50ms",
-            )
-        relative, absolute = share or relative, seconds or absolute
-    return Margin(relative, absolute)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Sequence
 
 
 class ReaderGoneError(Exception):
@@ -28,15 +29,25 @@ def write(content: bytes) -> None:
         raise ReaderGoneError from error
 
 
+def tell(content: bytes) -> None:
+    """Write UTF-8 to stderr as it is: commands for the system that runs turnlat."""
+    sys.stderr.buffer.write(content)
+    sys.stderr.flush()
+
+
 def heed_ctrl_c() -> None:
     """Let Ctrl-C end a read that waits: polars' handler makes the system resume it."""
     if hasattr(signal, "siginterrupt"):  # Windows has none
         signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003
 
 
-def say(message: str, *, hint: str | None = None) -> None:
-    """A sentence on stderr, with what to do about it on a line of its own."""
-    lines = [f"turnlat: {_visible(message)}", *([f"  hint: {_visible(hint)}"] if hint else [])]
+def say(message: str, *, hint: str | None = None, detail: Sequence[str] = ()) -> None:
+    """A sentence on stderr, with what it is about and what to do on lines of their own."""
+    lines = [
+        f"turnlat: {_visible(message)}",
+        *(f"  {_visible(line)}" for line in detail),
+        *([f"  hint: {_visible(hint)}"] if hint else []),
+    ]
     sys.stderr.write("\n".join(lines) + "\n")
 
 

@@ -23,6 +23,8 @@ class Tables:
     """The turn table, and when the first record of each row was written (`recorded_at`)."""
     transcriptions: pl.DataFrame
     """One row per transcription request, or per session where records name none."""
+    tools: pl.DataFrame
+    """Calls and durations of each function tool; empty where the log does not tell."""
     usage: pl.DataFrame
     """Tokens, characters and audio per component and model, and in total."""
     ledger: Ledger

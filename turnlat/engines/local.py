@@ -13,7 +13,7 @@ from turnlat.errors import InputError
 from turnlat.readers import Options, document
 from turnlat.records import Records, Tally
 from turnlat.sources import BLOCK_BYTES, BrokenArchiveError, Source
-from turnlat.summaries import transcriptions, usage
+from turnlat.summaries import tools, transcriptions, usage
 from turnlat.units import plural
 
 _AS_IT_IS = Options()
@@ -48,7 +48,8 @@ def tabulate(
     built = turns.build(records)
     return Tables(
         frame=built.frame,
-        transcriptions=transcriptions.summarize(built.frames["stt"]),
+        transcriptions=transcriptions.summarize(built.frames["stt"], built.frames["transcript"]),
+        tools=tools.summarize(built.frames["tool"]),
         usage=usage.summarize(built.frames),
         ledger=built.ledger,
         bad_lines=records.tally.bad_lines,

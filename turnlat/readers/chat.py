@@ -29,9 +29,17 @@ def decode(line: JsonObject) -> list[Decoded] | None:
     if EVENT not in (line.get("type"), line.get("event")):
         return None
     item = line.get("item")
-    if not is_message(item):
+    if is_message(item):
+        return [message({"created_at": line.get("created_at")} | item)]
+    if not is_message(bare := _with_metrics(item)):
         return None
-    return [message({"created_at": line.get("created_at")} | item)]
+    # Before 1.3.1 a message tells whether it was cut short; it was added when its audio ended.
+    added = line.get("event", line.get("created_at"))
+    return [message(bare | {"created_at": added})] if "session" in line else None
+
+
+def _with_metrics(item: object) -> object:
+    return item | {"metrics": item.get("metrics") or {}} if isinstance(item, dict) else None
 
 
 def is_message(item: object) -> TypeGuard[JsonObject]:

@@ -13,12 +13,14 @@ from turnlat.run import Run
 
 Kind = Literal[
     "text", "name", "place", "moment", "milliseconds", "interval", "seconds", "count", "ratio",
-    "share", "waterfall", "codes", "change", "changes", "ratios", "counts", "probability",
-    "percent", "percents", "growth", "points", "points_interval", "verdict", "diverging",
+    "share", "waterfall", "codes", "quantity", "verdict", "change", "changes", "ratios", "counts",
+    "probability", "percent", "percents", "growth", "points", "points_interval", "mark",
+    "diverging",
 ]  # fmt: skip
 """How a writer formats a column's raw values. Durations are seconds in every kind.
 
-A `name` is a text of turnlat's own, which is never shortened; a `text` may come from a log.
+A `name` is a text of turnlat's own, which is never shortened; a `text` may come from a log. A
+`quantity` is a value and its unit: `seconds`, `share` or `count`.
 """
 
 
@@ -64,6 +66,22 @@ class Diverging:
 
 
 @dataclass(frozen=True)
+class Case:
+    """One rule of a check, in words."""
+
+    rule: str
+    kind: str
+    """`limit` or `regression`."""
+    verdict: str
+    sentence: str
+    """What was found, and what it was held against."""
+    places: Sequence[str]
+    """The turns that hurt most."""
+    first: tuple[str | None, int | None] | None
+    """File and line of the first of them."""
+
+
+@dataclass(frozen=True)
 class Report:
     """All that a command has to show."""
 
@@ -74,5 +92,7 @@ class Report:
     """The one table of the contract that formats of rows (CSV, JSON lines) write."""
     document: dict[str, Any]
     """What JSON writes."""
+    cases: Sequence[Case] = ()
+    """The rules of a check."""
     saved: Run | None = None
     """The run that Parquet saves; null where a report is not of one run."""

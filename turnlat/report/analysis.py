@@ -1,4 +1,4 @@
-"""The report of one run: latency, slowest turns, transcriptions, usage, ledger."""
+"""The report of one run: latency, slowest turns, transcriptions, tools, usage, ledger."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
         "turns": run.turns,
         "latency": statistics,
         "transcriptions": run.transcriptions,
+        "tools": run.tools,
         "usage": run.usage,
         "ledger": pl.DataFrame([run.ledger.flat()]),
     }
     if table:
         shown = _full_table(table, frames, split)
         document = {"schema": SCHEMA, "run": run.label, table: frames[table].to_dicts()}
-        return Report([], [shown], [], frames[table], document, run)
+        return Report([], [shown], [], frames[table], document, saved=run)
     all_notes = [*_turn_notes(run.frame), *run.notes, *notes, *_percentile_notes(statistics)]
     return Report(
         _headline(run),
@@ -53,7 +54,7 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
         all_notes,
         run.turns,
         _document(run, statistics, all_notes),
-        run,
+        saved=run,
     )
 
 
@@ -67,6 +68,7 @@ def _document(run: Run, statistics: pl.DataFrame, notes: list[Note]) -> dict[str
         "bad_line_count": run.ledger.bad,
         "latency": statistics.to_dicts(),
         "transcriptions": run.transcriptions.to_dicts(),
+        "tools": run.tools.to_dicts(),
         "usage": run.usage.to_dicts(),
         "notes": notes,
     }
@@ -97,6 +99,7 @@ def _overview(
         _latency_table(frames["latency"], by),
         _slowest_table(over, worst),
         _cut(_frame_table("transcriptions", frames["transcriptions"])),
+        _cut(_frame_table("tools", frames["tools"])),
         _cut(_frame_table("usage", frames["usage"])),
     ]
     return [table for table in tables if table.rows]

@@ -32,6 +32,11 @@ SUMMARY_KINDS: dict[str, dict[str, tuple[Kind, int]]] = {
         "processing_time": ("milliseconds", 0), "realtime_factor": ("ratio", 0),
         "word_count": ("count", 4),
     },
+    "tools": {
+        "tool": ("text", 0), "calls": ("count", 0), "errors": ("count", 2), "timed": ("count", 3),
+        "mean": ("milliseconds", 1), "p50": ("milliseconds", 0), "p95": ("milliseconds", 0),
+        "max": ("milliseconds", 1),
+    },
     "usage": {
         "component": ("text", 0), "model": ("text", 0), "requests": ("count", 5),
         "prompt_tokens": ("count", 0), "cached_tokens": ("count", 4),
@@ -56,7 +61,7 @@ LEDGER_MEANINGS = {
     "joined": "a further line of a document or of a split line",
     "records": "= in_turns + in_sessions + unattributed + duplicates",
     "in_turns": "EOU, LLM, TTS and realtime records of turns and speeches",
-    "in_sessions": "STT, VAD and other records that belong to no turn",
+    "in_sessions": "STT, VAD, state and other records that belong to no turn",
     "unattributed": "LLM or TTS records without a speech",
     "duplicates": "logged more than once, counted once",
     "replied": "the user spoke and heard an answer",
@@ -70,5 +75,6 @@ LEDGER_MEANINGS = {
 TITLES = {
     "turns": "turns and speeches, ms",
     "transcriptions": "transcriptions",
+    "tools": "function tools, ms",
     "usage": "usage: tokens, characters, audio",
 }

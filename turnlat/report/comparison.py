@@ -88,7 +88,7 @@ _METRICS = (
     Column("ratio", "ratio"),
     Column("interval", "ratios", 1),
     Column("p", "probability", 3),
-    Column("verdict", "verdict"),
+    Column("verdict", "mark"),
     Column("turns", "counts", 5),
     Column("sessions", "counts", 4),
 )

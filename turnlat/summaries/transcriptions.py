@@ -1,4 +1,4 @@
-"""Transcriptions: what the STT records say, per request, or per session where they name none."""
+"""Transcriptions: what STT records and transcripts say, per request, or per session without one."""
 
 from __future__ import annotations
 
@@ -17,40 +17,79 @@ SCHEMA: dict[str, pl.DataType] = {
 }
 
 
-def summarize(stt: pl.DataFrame) -> pl.DataFrame:
+SLACK = 0.1
+"""A transcript may come this much earlier than the record of the request that it came from."""
+
+_KEYS = ("session", "request_id", "model_name")
+
+
+def summarize(stt: pl.DataFrame, transcripts: pl.DataFrame) -> pl.DataFrame:
     """One row per request id, or per session and model for records without one.
 
     `processing_time` is null when streamed: LiveKit reports no duration then (livekit/agents
-    #1135, #4785); `transcription_delay` of the turns tells what users waited for.
+    #1135, #4785); `transcription_delay` of the turns tells what users waited for. `word_count`
+    is of the final transcripts, null without any; a session that has only those has a row too.
     """
+    requests = stt.filter(~_is_connection())
+    words = _words(requests, transcripts)
+    return (
+        pl.concat(
+            [
+                _requests(requests),
+                words.select(*_KEYS).join(requests, on=_KEYS, how="anti", nulls_equal=True),
+            ],
+            how="diagonal",
+        )
+        .join(words, on=_KEYS, how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(
+            pl.col("requests").fill_null(0),
+            stt_model="model_name",
+            realtime_factor=pl.when(pl.col("audio_duration") > 0).then(
+                pl.col("processing_time") / pl.col("audio_duration")
+            ),
+        )
+        .sort("session", "request_id", "stt_model", nulls_last=True)
+        .select(pl.col(name).cast(type_) for name, type_ in SCHEMA.items())
+    )
+
+
+def _requests(stt: pl.DataFrame) -> pl.DataFrame:
     streamed = pl.col("streamed").drop_nulls().first()
     processing = pl.when(pl.col("duration").is_not_null().all()).then(pl.col("duration").sum())
     known = pl.col("audio_duration").is_not_null().any()
     audio = pl.when(known).then(pl.col("audio_duration").sum().round(9))
-    keys = ["session", "request_id", "model_name"]
+    measured = ~pl.col("streamed").fill_null(pl.col("processing_time") == 0)
     return (
-        stt.filter(~_is_connection())
-        .group_by(keys, maintain_order=True)
+        stt.group_by(_KEYS, maintain_order=True)
         .agg(
             streamed,
             pl.len().alias("requests"),
             audio.alias("audio_duration"),
             processing.alias("processing_time"),
         )
-        .with_columns(
-            processing_time=pl.when(
-                ~pl.col("streamed").fill_null(pl.col("processing_time") == 0)
-            ).then("processing_time"),
-            stt_model="model_name",
-            word_count=pl.lit(None),
-        )
-        .with_columns(
-            realtime_factor=pl.when(pl.col("audio_duration") > 0).then(
-                pl.col("processing_time") / pl.col("audio_duration")
-            )
-        )
-        .sort("session", "request_id", "stt_model", nulls_last=True)
-        .select(pl.col(name).cast(type_) for name, type_ in SCHEMA.items())
+        .with_columns(processing_time=pl.when(measured).then("processing_time"))
+    )
+
+
+def _words(stt: pl.DataFrame, transcripts: pl.DataFrame) -> pl.DataFrame:
+    """The words of each request: transcripts name none, so it is the last one before each.
+
+    Where there is none before, the first one after: the record of a stream comes every 5 s.
+    """
+    said = transcripts.drop_nulls("word_count").select("session", "timestamp", "word_count")
+    said = said.with_columns(by=pl.col("timestamp") + SLACK).sort("by")
+    told = stt.drop_nulls("timestamp").sort("timestamp").select(*_KEYS, by="timestamp")
+    told = told.with_columns(found=pl.lit(value=True))
+    before = said.join_asof(told, on="by", by="session", check_sortedness=False)
+    after = said.join_asof(told, on="by", by="session", strategy="forward", check_sortedness=False)
+    request = [
+        pl.when(before["found"].is_not_null()).then(before[name]).otherwise(after[name]).alias(name)
+        for name in _KEYS[1:]
+    ]
+    return (
+        said.select("session", "word_count", *request)
+        .group_by(_KEYS)
+        .agg(pl.col("word_count").sum())
     )
 
 

@@ -18,6 +18,7 @@ from turnlat.turns import (
     sentinels,
     sessions,
     speeches,
+    states,
     stitching,
     table,
 )
@@ -44,12 +45,14 @@ def build(records: Records) -> Turns:
     unique, repeated = duplicates.drop(sessions.assign(records.frames))
     whole, merged = merging.merge(unique)
     seated = sessions.seat_messages(whole)
-    grouped = speeches.numbered(grouping.infer(sentinels.clean(seated)))
+    grouped = speeches.numbered(states.lone(grouping.infer(sentinels.clean(seated))))
     frames = speeches.with_starts(grouped)
-    stitched = stitching.outcomes(stitching.stitch(speeches.of(frames)))
+    heard = states.hear(speeches.of(frames), frames)
+    stitched = stitching.outcomes(stitching.stitch(heard))
     attributed = _attribute(frames, stitched)
     turns = stitched.filter(pl.col("taken_by").is_null())
-    spoken = reported.fill(latency.of_speaking(turns, attributed), attributed["chat"])
+    timed = states.differs(latency.of_speaking(turns, attributed), attributed["state"])
+    spoken = reported.fill(timed, attributed["chat"])
     frame = table.assemble(spoken, stitched, attributed, records.keep)
     ledger = _ledger(records, attributed, frame, repeated + merged)
     notes = _run_notes(records, attributed, frame, ledger)
@@ -60,10 +63,10 @@ def build(records: Records) -> Turns:
 
 def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:
     """Give every record the turn that it belongs to; null for those without a speech."""
-    part = stitched.select("speech", "turn_speech", "fills")
+    part = stitched.select("speech", "turn_speech", "fills", heard_at="first_audio")
     spoken = {
         kind: frames[kind].join(part, on="speech", how="left", maintain_order="left")
-        for kind in sessions.SPEAKING
+        for kind in sessions.OF_SPEECHES
     }
     return frames | spoken | {"chat": messages.attribute(frames)}
 
@@ -106,5 +109,6 @@ def _run_notes(records: Records, frames: Frames, frame: pl.DataFrame, ledger: Le
         "not-finite": tally.not_finite,
         "wrapped": tally.wrapped,
         "undated": tally.undated,
+        "dropped": int(frames["loss"]["dropped"].sum()),
     }
     return [Note.of(code, count) for code, count in counts.items() if count]

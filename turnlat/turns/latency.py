@@ -18,7 +18,7 @@ _CLOCKED = ("llm_offset", "tool_gap", "sentence_gap", "remainder", "longest_sile
 def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     """Add the wait and its components to `turns`, one row per `turn_speech`.
 
-    `frames` hold the LLM and TTS records with `turn_speech` and `fills`. A turn whose records
+    `frames` hold the records of speeches with `turn_speech` and `fills`. A turn whose records
     carry no durations keeps nulls: a partial sum would look fast.
     """
     llm = _ordered(frames["llm"].filter(~pl.col("fills")))
@@ -28,7 +28,12 @@ def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     heard = answer.group_by("turn_speech", maintain_order=True).agg(
         pl.col("heard_at").first(), held_back=pl.col("held").first()
     )
-    filler = tts.filter("fills").group_by("turn_speech").agg(filler_at=pl.col("heard_at").min())
+    fillers = [records.filter("fills") for records in (tts, frames["created"])]
+    filler = (
+        pl.concat([records.select("turn_speech", "heard_at") for records in fillers])
+        .group_by("turn_speech")
+        .agg(filler_at=pl.col("heard_at").min())
+    )
     return (
         turns.join(_first(llm, "llm", "ttft"), on="turn_speech", how="left")
         .join(own, on="turn_speech", how="left")
@@ -115,7 +120,7 @@ def _wait() -> list[pl.Expr]:
     )
     exact = pl.col("exact").fill_null(value=True)
     return [
-        heard.alias("first_audio"),
+        pl.coalesce(heard, pl.when("lone").then("first_audio")).alias("first_audio"),
         pl.when("exact").then("stopped").alias("user_stopped"),
         pl.when(exact).then(heard - pl.col("stopped")).alias("e2e_latency"),
         pl.when(exact).then("longest_silence").alias("longest_silence"),

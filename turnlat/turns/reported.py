@@ -44,7 +44,33 @@ def fill(turns: pl.DataFrame, chat: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(_taken("e2e_latency", "reported_wait"))
         .with_columns(_taken("user_stopped", "said_stopped"), _taken("first_audio", "said_audio"))
+        .join(_cut_short(turns, chat), on="turn_speech", how="left")
+        .with_columns(reported_interrupted=pl.coalesce("reported_interrupted", "cut_short"))
         .with_columns(remainder=remainder())
+    )
+
+
+def _cut_short(turns: pl.DataFrame, chat: pl.DataFrame) -> pl.DataFrame:
+    """Whether the agent was interrupted, by messages that tell nothing else (before 1.3.1).
+
+    They were added when the audio had ended, so they are about the last turn heard before.
+    """
+    bare = chat.filter((pl.col("role") == "assistant") & pl.col("exchange").is_null())
+    heard = turns.select("session", "turn_speech", "first_audio").drop_nulls()
+    return (
+        bare.select("session", "timestamp", "interrupted")
+        .drop_nulls()
+        .sort("timestamp")
+        .join_asof(
+            heard.sort("first_audio"),
+            left_on="timestamp",
+            right_on="first_audio",
+            by="session",
+            check_sortedness=False,
+        )
+        .drop_nulls("turn_speech")
+        .group_by("turn_speech")
+        .agg(cut_short=pl.col("interrupted").any())
     )
 
 

@@ -8,7 +8,10 @@ Frames = dict[str, pl.DataFrame]
 """One frame per kind of record."""
 
 SPEAKING = ("eou", "llm", "tts")
-"""The kinds whose records belong to a speech."""
+"""The kinds whose records make a speech."""
+
+OF_SPEECHES = (*SPEAKING, "created")
+"""The kinds whose records can belong to a speech."""
 
 _PLACE = pl.concat_str("log", pl.lit(":") + pl.col("container"), ignore_nulls=True)
 """A source, or one container of those whose lines it holds."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import polars as pl
 
-from turnlat.turns.sessions import SPEAKING, Frames
+from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 SPEECH = ["session", "speech"]
 
 
 def numbered(frames: Frames) -> Frames:
     """`frames` with numbers for `speech`, in the order of the keys: they join and sort faster."""
-    keys = pl.concat([frames[kind]["speech"] for kind in SPEAKING]).drop_nulls().unique().sort()
+    keys = pl.concat([frames[kind]["speech"] for kind in OF_SPEECHES]).drop_nulls().unique().sort()
     numbers = pl.DataFrame({"speech": keys}).with_row_index("number")
     return frames | {
         kind: frames[kind]
         .join(numbers, on="speech", how="left", maintain_order="left")
         .with_columns(speech="number")
         .drop("number")
-        for kind in SPEAKING
+        for kind in OF_SPEECHES
     }
 
 
@@ -29,7 +29,7 @@ def of(frames: Frames) -> pl.DataFrame:
     audio that somebody heard; `eou_at`, `decided_at` and `stopped` are null without an EOU.
     `steps_apart`: the session is of LiveKit 1.0 or 1.1.
     """
-    records = pl.concat([_record_rows(frames[kind]) for kind in SPEAKING], how="diagonal")
+    records = pl.concat([_record_rows(frames[kind]) for kind in OF_SPEECHES], how="diagonal")
     return (
         records.sort("timestamp", nulls_last=True)
         .group_by(SPEECH, maintain_order=True)

@@ -273,7 +273,8 @@ def outcomes(speeches: pl.DataFrame) -> pl.DataFrame:
     near = speeches.join(_discard_window(speeches), on="speech", how="left").with_columns(
         pl.col("near_next_stop").fill_null(value=False)
     )
-    attempt = pl.col("near_next_stop") & ~pl.col("acquires") & pl.col("speaks")
+    guessed = ~pl.col("acquires") & ~pl.col("states_known")
+    attempt = pl.col("near_next_stop") & guessed & pl.col("speaks")
     user_turn = (
         pl.when(pl.col("turn_speaks"))
         .then(pl.lit("replied"))

@@ -7,7 +7,7 @@ import polars as pl
 from turnlat.records import LATEST_TIMESTAMP, kept_column
 from turnlat.turns import messages
 from turnlat.turns.ledger import USER_TURNS
-from turnlat.turns.sessions import SPEAKING, Frames
+from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 TIME = pl.Datetime("us", "UTC")
 
@@ -182,7 +182,7 @@ def _first_record(frames: Frames, kept: list[str]) -> pl.DataFrame:
     known = ["job_id", "room", "agent_name", *kept]
     columns = [_TURN, "timestamp", "source", "line", *known]
     return (
-        pl.concat([frames[kind].select(columns) for kind in SPEAKING])
+        pl.concat([frames[kind].select(columns) for kind in OF_SPEECHES])
         .drop_nulls(_TURN)
         .sort("timestamp", "source", "line", nulls_last=True)
         .group_by(_TURN, maintain_order=True)
@@ -224,6 +224,7 @@ def _notes() -> pl.Expr:
         "no-duration": replied & pl.col("tts_started_at").is_null() & ~pl.col("e2e_reported"),
         "e2e-reported": pl.col("e2e_reported"),
         "e2e-differs": pl.col("e2e_differs"),
+        "speaking-differs": pl.col("speaking_differs"),
         "implausible": pl.any_horizontal("llm_implausible", "tts_implausible"),
         "maybe-heard": (pl.col("outcome") == "silent")
         & pl.col("llm_interrupted")

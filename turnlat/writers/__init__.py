@@ -31,6 +31,8 @@ class Output:
     suffix: str | None
     module: str
     about: str
+    reports: tuple[str, ...] = ("analysis", "check", "comparison", "calibration")
+    """The reports that have what it writes."""
 
     def write(self, report: Report, page: Page) -> bytes:
         """The report in this output's form."""
@@ -46,20 +48,27 @@ WRITERS = {
         Output("json", ".json", "json", "one object, which names its schema"),
         Output("jsonl", ".jsonl", "jsonl", "one table, a JSON object per row"),
         Output("csv", ".csv", "csv", "one table, durations in seconds"),
-        Output("parquet", ".parquet", "parquet", "the whole run, loads wherever a log can"),
+        Output("junit", ".xml", "junit", "a test case per rule", ("check",)),
+        Output("github", None, "github", "annotations per rule", ("check",)),
+        Output(
+            "parquet",
+            ".parquet",
+            "parquet",
+            "the whole run, loads wherever a log can",
+            ("analysis",),
+        ),
     )
 }
 
-STDOUT_FORMATS = [name for name in WRITERS if name != "parquet"]
 
+def for_file(path: str, report: str) -> Output:
+    """The output of a kind of report that a file's suffix asks for.
 
-def for_file(path: str) -> Output:
-    """The output that a file's suffix asks for.
-
-    Raises `UsageError` where no output has it.
+    Raises `UsageError` where none has it.
     """
-    for writer in WRITERS.values():
+    known = [writer for writer in WRITERS.values() if writer.suffix and report in writer.reports]
+    for writer in known:
         if writer.suffix and path.endswith(writer.suffix):
             return writer
-    known = ", ".join(writer.suffix for writer in WRITERS.values() if writer.suffix)
-    raise UsageError(f"-o {path}: no output has this suffix", hint=f"suffixes are {known}")
+    suffixes = ", ".join(writer.suffix or "" for writer in known)
+    raise UsageError(f"-o {path}: no output has this suffix", hint=f"suffixes are {suffixes}")

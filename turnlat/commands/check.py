@@ -1,0 +1,165 @@
+"""`turnlat check`: the gate. Rules hold or they do not, and the exit code says so."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from turnlat.commands import console, files
+from turnlat.errors import ExitCode, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from turnlat.analysis.limits import Result
+    from turnlat.report import Report
+
+
+class FormatName(str, Enum):
+    """The formats that stdout can have."""
+
+    table = "table"
+    markdown = "markdown"
+    json = "json"
+
+
+class OnInconclusive(str, Enum):
+    """What a rule does that the data cannot decide."""
+
+    passes = "pass"
+    warns = "warn"
+    fails = "fail"
+
+
+def check(
+    logs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LOG...",
+            help="The run to check: logs, folders, globs, or one saved run (.parquet).",
+            show_default=False,
+        ),
+    ],
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="What must hold, such as 'e2e_latency.p95 < 1.5s', 'silent.share < 5%' or "
+            "'llm_ttft.p50[llm_model=gpt-4o] <= 400ms'; repeatable.",
+            show_default=False,
+            allow_from_autoenv=False,
+        ),
+    ] = None,
+    confident: Annotated[
+        bool,
+        typer.Option(
+            "--confident", help="A limit fails only if its one-sided 95 % bound breaks it too."
+        ),
+    ] = False,
+    on_inconclusive: Annotated[
+        OnInconclusive, typer.Option(help="What a rule does that the data cannot decide.")
+    ] = OnInconclusive.warns,
+    format: Annotated[  # noqa: A002  # the option's name, in the environment and in files
+        FormatName, typer.Option("--format", help="How stdout is written.")
+    ] = FormatName.table,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Also write this file (.xml for JUnit, .json .md .csv .jsonl); repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    github: Annotated[
+        bool,
+        typer.Option(
+            "--github",
+            help="Annotations and a step summary, as in GitHub Actions, where it is the default.",
+        ),
+    ] = False,
+    unwrap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="The field of a JSON envelope around each line that holds the line.",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=0,
+            help="How many processes read files of 50 MB and more; 0 is one for each core.",
+        ),
+    ] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing output files.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+) -> int:
+    """Hold a run against limits: exit code 1 where one is broken."""
+    from turnlat.analysis import limits, rules  # noqa: PLC0415  # polars loads here
+
+    parsed = [rules.parse_limit(text) for text in limit or []]
+    if not parsed:
+        raise UsageError(
+            "there is no rule to check", hint="write one: --limit 'e2e_latency.p95 < 1.5s'"
+        )
+    files.check_free(output or [], logs, force=force)
+    from turnlat import run as runs  # noqa: PLC0415
+    from turnlat import writers  # noqa: PLC0415
+    from turnlat.report import check as reports  # noqa: PLC0415
+
+    console.heed_ctrl_c()
+    outputs = {path: writers.for_file(path, "check") for path in output or []}
+    run = runs.load(*logs, unwrap=unwrap, jobs=jobs or os.cpu_count() or 1)
+    results = [limits.hold(run, rule, confident=confident) for rule in parsed]
+    report = reports.report(run, results)
+    colour = console.colour() and not no_color
+    page = writers.Page(console.width(), colour, console.unicode())
+    for path, writer in outputs.items():
+        files.write_whole(path, writer.write(report, page))
+    console.write(writers.WRITERS[format.value].write(report, page))
+    if github or os.environ.get("GITHUB_ACTIONS") == "true":
+        _tell_github(report, page)
+    if on_inconclusive is OnInconclusive.warns:
+        for result in results:
+            if result.verdict is limits.Verdict.INCONCLUSIVE:
+                console.say(
+                    f"{result.rule.text}: inconclusive: {result.reason}",
+                    hint="--on-inconclusive pass or fail says what that should mean",
+                )
+    return exit_code(results, on_inconclusive)
+
+
+def exit_code(results: Sequence[Result], on_inconclusive: OnInconclusive) -> ExitCode:
+    """1 for any failed rule, 4 for any that could not be judged, else 0."""
+    verdicts = {result.verdict.value for result in results}
+    if "failed" in verdicts:
+        return ExitCode.CHECK_FAILED
+    if "not judged" in verdicts:
+        return ExitCode.NOT_JUDGED
+    if "inconclusive" in verdicts and on_inconclusive is OnInconclusive.fails:
+        return ExitCode.NOT_JUDGED
+    return ExitCode.OK
+
+
+def _tell_github(report: Report, page: object) -> None:
+    """Annotations go to stderr, where the runner reads them too and stdout stays data."""
+    from turnlat import writers  # noqa: PLC0415
+
+    assert isinstance(page, writers.Page)  # noqa: S101
+    console.tell(writers.WRITERS["github"].write(report, page))
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        try:
+            with Path(summary).open("ab") as file:
+                file.write(writers.WRITERS["markdown"].write(report, page))
+        except OSError as error:
+            raise OutputError(f"{summary}: cannot be written: {error.strerror}") from error

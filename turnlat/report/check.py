@@ -1,0 +1,139 @@
+"""The report of a check: one line per rule, and the turns that broke it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from turnlat import units
+from turnlat.analysis.limits import Result, Turn, Verdict
+from turnlat.analysis.rules import Limit
+from turnlat.report import Case, Column, Report, Table
+from turnlat.run import Run
+from turnlat.units import plural
+
+SCHEMA = "turnlat/check/1"
+
+_RULES = (
+    Column("rule", "text"),
+    Column("found", "quantity"),
+    Column("limit", "quantity"),
+    Column("turns", "count", 2),
+    Column("verdict", "verdict"),
+    Column("why", "text", 1),
+)
+_TURNS = (
+    Column("rule", "text", 1),
+    Column("found", "quantity"),
+    Column("first record", "place"),
+    Column("turn", "count", 2),
+    Column("session", "text", 3),
+)
+
+_ROWS = {
+    "rule": pl.String(),
+    "verdict": pl.String(),
+    "found": pl.Float64(),
+    "limit": pl.Float64(),
+    "unit": pl.String(),
+    "turns": pl.Int64(),
+    "reason": pl.String(),
+}
+
+
+def report(run: Run, results: Sequence[Result]) -> Report:
+    """What `turnlat check` shows of the results of all rules."""
+    rules = Table("rules", "checks", _RULES, [_rule(result) for result in results])
+    worst = Table(
+        "worst", "turns that hurt most", _TURNS, [row for r in results for row in _worst(r)]
+    )
+    return Report(
+        [_headline(run, results)],
+        [rules, *([worst] if worst.rows else [])],
+        [],
+        pl.DataFrame([_row(result) for result in results], schema=_ROWS),
+        _document(run, results),
+        cases=[_case(result) for result in results],
+    )
+
+
+def _headline(run: Run, results: Sequence[Result]) -> str:
+    counts = Counter(result.verdict for result in results)
+    told = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    return f"{run.label}: {plural(len(results), 'rule')}: {told}"
+
+
+def _rule(result: Result) -> tuple[Any, ...]:
+    unit = result.rule.subject.unit
+    return (
+        result.rule.text,
+        (result.found, unit),
+        (result.limit, unit),
+        result.turns,
+        result.verdict.value,
+        result.reason,
+    )
+
+
+def _worst(result: Result) -> list[tuple[Any, ...]]:
+    return [
+        (
+            result.rule.text,
+            (turn.value, "seconds"),
+            (turn.source, turn.line),
+            turn.turn,
+            turn.session,
+        )
+        for turn in result.worst
+    ]
+
+
+def _row(result: Result) -> dict[str, Any]:
+    return {
+        "rule": result.rule.text,
+        "verdict": result.verdict.value,
+        "found": result.found,
+        "limit": result.limit,
+        "unit": result.rule.subject.unit,
+        "turns": result.turns,
+        "reason": result.reason or None,
+    }
+
+
+def _document(run: Run, results: Sequence[Result]) -> dict[str, Any]:
+    """Keys are only ever added within a schema number."""
+    rules = [_row(r) | {"worst": [vars(turn) for turn in r.worst]} for r in results]
+    return {"schema": SCHEMA, "run": run.label, "ledger": run.ledger.flat(), "rules": rules}
+
+
+def _case(result: Result) -> Case:
+    first = result.worst[0] if result.worst else None
+    return Case(
+        rule=result.rule.text,
+        kind="limit" if isinstance(result.rule, Limit) else "regression",
+        verdict=result.verdict.value,
+        sentence=sentence(result),
+        places=[_place(turn) for turn in result.worst],
+        first=(first.source, first.line) if first else None,
+    )
+
+
+def sentence(result: Result) -> str:
+    """What was found and what it was held against."""
+    unit = result.rule.subject.unit
+    if result.found is None:
+        return result.reason
+    told = (
+        f"{result.rule.subject.name} is {units.quantity(result.found, unit)} over "
+        f"{plural(result.turns, 'turn')}; the limit is {units.quantity(result.limit, unit)}"
+    )
+    return f"{told} ({result.reason})" if result.reason else told
+
+
+def _place(turn: Turn) -> str:
+    value = f"{units.quantity(turn.value, 'seconds')} at " if turn.value is not None else ""
+    number = f", turn {turn.turn}" if turn.turn is not None else ""
+    return f"{value}{turn.source}:{turn.line} (session {turn.session}{number})"
