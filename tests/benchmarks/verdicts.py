@@ -1,5 +1,8 @@
 """How often `compare` cries wolf, and what it sees: `python -m tests.benchmarks.verdicts [--full]`.
 
+Without `--full`, 100 repetitions a cell instead of 1,000. A comparison draws 999 arrangements here, a
+tenth of what the command draws.
+
 Sessions of 2 to 40 turns, 10 on average; log-normal waits (σ 0.4) with an intra-session correlation
 of 0.3. *heavy*: 6 % of the turns take 2 to 3 times as long. *spread*: the candidate's σ is twice
 the baseline's, at an equal p95.
@@ -7,13 +10,20 @@ the baseline's, at an equal p95.
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
+import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from tests.benchmarks.__main__ import peak, timed
 from turnlat.analysis.arrangements import Plan
 from turnlat.analysis.permutation import Sample
 from turnlat.analysis.verdicts import Question, judge
@@ -166,3 +176,97 @@ CHANGED = {
     ),
     "paired, 10 × 4 turns, unchanged, heavy": (World(10, 10, turns=4, paired=True), None),
 }  # fmt: skip
+
+SPEEDS = {
+    "20 v 20 sessions of 15 turns": (20, 15),
+    "2,000 v 2,000 sessions of 20 turns": (2000, 20),
+}
+DRAWS = 999
+
+
+def unchanged(repetitions: int) -> Iterator[str]:
+    """The table of false alarms, line by line."""
+    yield f"| nothing changed, {repetitions:,} times | worse | upper 95 % bound | p50 | p95 |"
+    yield "|---|--:|--:|--:|--:|"
+    for name, world in UNCHANGED.items():
+        any_, location, tail = called(world, repetitions, DRAWS).sum(axis=0)
+        bound = upper_bound(int(any_), repetitions)
+        shares = (f"{hits / repetitions:.1%}" for hits in (location, tail))
+        yield f"| {name} | {any_ / repetitions:.1%} | {bound:.1%} | {' | '.join(shares)} |"
+
+
+def changed(repetitions: int) -> Iterator[str]:
+    """The table of power, line by line."""
+    yield f"| changed, {repetitions:,} times | worse | at least | p50 | p95 |"
+    yield "|---|--:|--:|--:|--:|"
+    for name, (world, least) in CHANGED.items():
+        shares = [f"{share:.2f}" for share in called(world, repetitions, DRAWS).mean(axis=0)]
+        needed = "" if least is None else f"{least:.2f}"
+        yield f"| {name} | {shares[0]} | {needed} | {shares[1]} | {shares[2]} |"
+
+
+def speeds() -> Iterator[str]:
+    """The table of speed and memory of whole processes, from logs and from saved runs."""
+    yield "| compare | from | s | peak, MB |"
+    yield "|---|---|--:|--:|"
+    for name, (sessions, turns) in SPEEDS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            world = World(sessions, sessions, turns=turns)
+            logs = [Path(folder) / f"{side}.jsonl" for side in ("baseline", "candidate")]
+            for log, run in zip(logs, draw(world, np.random.default_rng(1)), strict=True):
+                write_log(log, run)
+            for kind, paths in (("logs", logs), ("saved runs", _saved(logs))):
+                words = [sys.executable, "-m", "turnlat", "compare", *map(str, paths)]
+                seconds, _ = timed(words)
+                yield f"| {name} | {kind} | {seconds:.1f} | {peak(words):,.0f} |"
+
+
+def _saved(logs: list[Path]) -> list[Path]:
+    saved = [log.with_suffix(".parquet") for log in logs]
+    for log, path in zip(logs, saved, strict=True):
+        timed([sys.executable, "-m", "turnlat", "analyze", str(log), "-o", str(path)])
+    return saved
+
+
+def write_log(path: Path, sessions: list[Floats]) -> None:
+    """A hook log of sessions that wait so long in their turns."""
+    with path.open("w") as file:
+        for number, waits in enumerate(sessions):
+            for turn, wait in enumerate(waits):
+                for record in _records(number, turn, float(wait)):
+                    file.write(json.dumps(record) + "\n")
+
+
+def _records(number: int, turn: int, wait: float) -> list[dict[str, object]]:
+    """The EOU, LLM and TTS record of a turn whose wait is split 3 : 5 : 2."""
+    decided = 1_795_332_000.0 + 1_000 * number + 20 * turn + 0.3 * wait
+    spoken = decided + 0.5 * wait
+    own = {"speech_id": f"speech_{number}_{turn}", "job_id": f"AJ_{number}", "room": f"r{number}"}
+    return [
+        {"type": "eou_metrics", "timestamp": decided, "end_of_utterance_delay": 0.3 * wait,
+         "transcription_delay": 0.1 * wait, "on_user_turn_completed_delay": 0.0} | own,
+        {"type": "llm_metrics", "timestamp": spoken + 0.4, "request_id": f"l{number}_{turn}",
+         "duration": 0.5 * wait + 0.4, "ttft": 0.5 * wait, "cancelled": False,
+         "completion_tokens": 20, "prompt_tokens": 200, "tokens_per_second": 20.0} | own,
+        {"type": "tts_metrics", "timestamp": spoken + 1, "request_id": f"t{number}_{turn}",
+         "duration": 1.0, "ttfb": 0.2 * wait, "audio_duration": 3.0, "cancelled": False,
+         "characters_count": 40, "streamed": True} | own,
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """Run the simulation and print its tables as they come."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.verdicts", description=__doc__
+    )
+    parser.add_argument("--full", action="store_true", help="1,000 repetitions a cell")
+    repetitions = 1_000 if parser.parse_args().full else 100
+    for table in (speeds(), unchanged(repetitions), changed(repetitions)):
+        for line in table:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+        sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from turnlat.analysis import breakdown
+from turnlat.analysis.limits import ALIASES
 from turnlat.analysis.results import Comparison, Mark, Row, Value
 from turnlat.analysis.samples import Pooled, as_units, pool, pool_pairs
 from turnlat.analysis.statistics import student_quantile
@@ -100,6 +101,7 @@ def compare(  # noqa: PLR0913  # each is an option of its own
     """
     if not 0 < alpha < 0.5:  # noqa: PLR2004
         raise UsageError(f"--alpha {alpha:g}: a chance between 0 and 0.5")
+    by, pair_by = (name and ALIASES.get(name, name) for name in (by, pair_by))
     terms = Terms(tuple(gates), margin or DEFAULT_MARGIN, alpha, by, pair_by)
     for gate in gates:
         gate.check()

@@ -85,6 +85,7 @@ def compare(
 
     console.heed_ctrl_c()
     _check_number(runs, calibrate=calibrate)
+    bound = Margin(*rules.parse_margins(margin))
     kind = "calibration" if calibrate else "comparison"
     outputs = {path: writers.for_file(path, kind) for path in output or []}
     reading = inputs.Reading(
@@ -96,7 +97,6 @@ def compare(
         selection=Selection(since, until, session or (), model or (), where),
     )
     loaded = [reading.load(path) for path in runs]
-    bound = Margin(*rules.parse_margins(margin))
     report = (
         _calibrated(loaded[0], bound, alpha)
         if calibrate
