@@ -79,6 +79,7 @@ class Recorder:
         job, self._room = _job()
         self._id = job or f"session_{uuid.uuid4().hex[:12]}"
         writer.stamp = self._stamp
+        _flush_at_process_end()
         self._listeners = {
             name: self._listener(name, dump)
             for name, dump in (("metrics_collected", self._metric), *_EVENTS.items())
@@ -525,6 +526,8 @@ def _finite(value: Any) -> Any:
 
 
 _writers: weakref.WeakSet[_Writer] = weakref.WeakSet()
+_processes: set[int] = set()
+"""Those that flush at their end: a forked child does not inherit that."""
 
 
 def _close_all() -> None:
@@ -535,6 +538,15 @@ def _close_all() -> None:
 def _after_fork() -> None:
     for writer in list(_writers):
         writer.after_fork()
+
+
+def _flush_at_process_end() -> None:
+    """Flush where a process of `multiprocessing` ends, as LiveKit's jobs do: not by `atexit`."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and os.getpid() not in _processes:
+        _processes.add(os.getpid())
+        with contextlib.suppress(Exception):
+            util.Finalize(None, _close_all, exitpriority=0)
 
 
 atexit.register(_close_all)

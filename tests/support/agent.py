@@ -27,7 +27,9 @@ SILENCE = 0.2
 """Seconds without speech after which the VAD calls it ended."""
 NUMBERS = count(1)
 TOOLS = ("weather", "transfer")
-STORY = "Once upon a time there was a caller who waited and waited for an answer to a question. " * 3
+STORY = (
+    "Once upon a time there was a caller who waited and waited for an answer to a question. " * 3
+)
 
 
 def silence(seconds: float) -> rtc.AudioFrame:
@@ -80,9 +82,7 @@ class EarsStream(vad.VADStream):
                 user.silences += [] if speaking else [since]
                 self._send(kind, tick, now - heard, now - quiet, speaking=speaking)
 
-    def _send(
-        self, kind: str, tick: int, silent: float, spoken: float, *, speaking: bool
-    ) -> None:
+    def _send(self, kind: str, tick: int, silent: float, spoken: float, *, speaking: bool) -> None:
         kind_ = vad.VADEventType[kind]
         event = vad.VADEvent(kind_, tick, tick * TICK, spoken, silent, speaking=speaking)
         raw = {"raw_accumulated_silence": silent, "raw_accumulated_speech": spoken}

@@ -1,13 +1,15 @@
 """A conversation with all that can happen in one, recorded by the hook and by its own events.
 
 `python scenario.py FOLDER` needs `agent.py` and the hook beside it, and no turnlat: it runs with
-whatever LiveKit there is. It leaves `agent.jsonl`, the hook's, and `truth.json`.
+whatever LiveKit there is. It leaves `agent.jsonl` and `production.jsonl`, both the hook's, and
+`truth.json`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import time
 from importlib.util import find_spec
@@ -16,6 +18,7 @@ from typing import Any
 
 import agent
 from livekit.agents import AgentSession
+from livekit.agents.cli.log import JsonFormatter
 
 if find_spec("turnlat_hook"):
     from turnlat_hook import record
@@ -78,15 +81,26 @@ class Witness:
         return {name: getattr(self, name) for name in names}
 
 
+def logger(path: Path) -> logging.Logger:
+    """A logger that writes as a worker in production does."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(JsonFormatter())
+    made = logging.getLogger("scenario")
+    made.setLevel(logging.INFO)
+    made.addHandler(handler)
+    return made
+
+
 async def converse(folder: Path) -> list[dict[str, Any]]:
     """Hold the two conversations, one after the other, into one file; what their events told."""
-    told = []
+    told, log = [], logger(folder / "production.jsonl")
     for utterances, preemptive in ((PLAIN, False), (PREEMPTIVE, True)):
         witness = Witness()
 
         def listen(session: AgentSession, witness: Witness = witness) -> None:
             witness.watch(session)
             record(session, folder / "agent.jsonl")
+            record(session, logger=log)
 
         await agent.converse(listen, *utterances, preemptive=preemptive, user=witness.user)
         told.append(witness.told())
