@@ -392,7 +392,7 @@ for n in range(100_000):
 
 
 def test_the_module_needs_the_standard_library_only() -> None:
-    code = "import sys; before = set(sys.modules); import turnlat.hook; print(*set(sys.modules)-before)"
+    code = "import sys; old = set(sys.modules); import turnlat.hook; print(*set(sys.modules) - old)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert loaded - set(sys.stdlib_module_names) == {"turnlat"}

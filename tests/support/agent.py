@@ -27,9 +27,7 @@ SILENCE = 0.2
 """Seconds without speech after which the VAD calls it ended."""
 NUMBERS = count(1)
 TOOLS = ("weather", "transfer")
-STORY = (
-    "Once upon a time there was a caller who waited and waited for an answer to a question. " * 3
-)
+STORY = "Once upon a time there was a caller who waited and waited for an answer to all of it. " * 3
 
 
 def silence(seconds: float) -> rtc.AudioFrame:
@@ -106,9 +104,12 @@ class Stenographer(stt.STT):
 class StenographerStream(stt.RecognizeStream):
     async def _run(self) -> None:
         while True:
-            data = stt.SpeechData(language="en", text=await self._stt.user.finals.get())
-            kind = stt.SpeechEventType.FINAL_TRANSCRIPT
-            self._event_ch.send_nowait(stt.SpeechEvent(kind, "stt", [data]))
+            self.heard(await self._stt.user.finals.get())
+
+    def heard(self, text: str) -> None:
+        data = stt.SpeechData(language="en", text=text)
+        kind = stt.SpeechEventType.FINAL_TRANSCRIPT
+        self._event_ch.send_nowait(stt.SpeechEvent(kind, "stt", [data]))
 
 
 class Brain(llm.LLM):
@@ -121,11 +122,14 @@ class Brain(llm.LLM):
         asked = {"chat_ctx": request["chat_ctx"], "tools": request.get("tools") or []}
         return BrainStream(self, conn_options=conn_options, **asked)
 
+    async def think(self) -> None:
+        await asyncio.sleep(0.15)
+
 
 class BrainStream(llm.LLMStream):
     async def _run(self) -> None:
         number = next(NUMBERS)
-        await asyncio.sleep(0.15)
+        await self._llm.think()
         last = self._chat_ctx.items[-1] if self._chat_ctx.items else None
         heard = getattr(last, "text_content", None) or ""
         tool = next((name for name in TOOLS if name in heard), None)
@@ -157,6 +161,9 @@ class Voice(tts.TTS):
     def synthesize(self, text: str, *, conn_options: Any = DEFAULT) -> tts.ChunkedStream:
         return VoiceStream(tts=self, input_text=text, conn_options=conn_options)
 
+    async def prepare(self) -> None:
+        await asyncio.sleep(0.1)
+
 
 class VoiceStream(tts.ChunkedStream):
     async def _run(self, output_emitter: Any = None) -> None:
@@ -165,7 +172,7 @@ class VoiceStream(tts.ChunkedStream):
             output_emitter.initialize(
                 request_id=f"tts-{number}", sample_rate=RATE, num_channels=1, mime_type="audio/pcm"
             )
-        await asyncio.sleep(0.1)
+        await self._tts.prepare()
         for _ in range(max(3, len(self._input_text) // 20)):
             self._push(silence(0.2), f"tts-{number}", output_emitter)
         await asyncio.sleep(0.06)
@@ -258,8 +265,8 @@ class Specialist(Agent):
         self.session.generate_reply()
 
 
-def made(user: User, brain: llm.LLM, voice: tts.TTS, *, preemptive: bool = True) -> AgentSession:
-    """A session of any LiveKit between these fakes, without a room."""
+def made(*, preemptive: bool = True, **parts: Any) -> AgentSession:
+    """A session of any LiveKit between fakes (`stt`, `llm`, `tts`, `vad`), without a room."""
     known = inspect.signature(AgentSession.__init__).parameters
     if "turn_handling" in known:
         handling = {"turn_detection": "vad", "endpointing": {"min_delay": 0.3}}
@@ -268,7 +275,6 @@ def made(user: User, brain: llm.LLM, voice: tts.TTS, *, preemptive: bool = True)
     else:
         options = {"turn_detection": "vad", "min_endpointing_delay": 0.3}
         options |= {"preemptive_generation": preemptive, "aec_warmup_duration": None}
-    parts = {"stt": Stenographer(user), "llm": brain, "tts": voice, "vad": Ears(user)}
     given = parts | {name: value for name, value in options.items() if name in known}
     session = AgentSession(**given)
     label = {"label": "tests"} if "label" in inspect.signature(io.AudioInput).parameters else {}
@@ -287,7 +293,8 @@ async def converse(
     ` ... ` in one is a pause; one that begins with `!` interrupts the answer to the one before.
     """
     user = user or User()
-    session = made(user, Brain(), Voice(), preemptive=preemptive)
+    parts = {"stt": Stenographer(user), "llm": Brain(), "tts": Voice(), "vad": Ears(user)}
+    session = made(preemptive=preemptive, **parts)
     listen(session)
     await session.start(Clerk())
     await session.say("Welcome.")
@@ -295,12 +302,12 @@ async def converse(
         for part in text.lstrip("!").split(" ... "):
             # LiveKit lets half a second of speech interrupt.
             await user.say(part, 1.0 if text.startswith("!") else 0.5)
-        await _answered(session, wholly=not following.startswith("!"))
+        await answered(session, wholly=not following.startswith("!"))
     await session.aclose()
 
 
-async def _answered(session: AgentSession, *, wholly: bool) -> None:
-    """Wait for the agent to begin to speak, and then to be done, or just long enough to be heard."""
+async def answered(session: AgentSession, *, wholly: bool = True) -> None:
+    """Wait for the agent to begin to speak, and then to be done, or just until it was heard."""
     await asyncio.wait_for(_until(session, speaking=True), 8)
     if wholly:
         await asyncio.wait_for(_until(session, speaking=False), 20)
