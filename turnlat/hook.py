@@ -109,6 +109,8 @@ class Recorder:
                 found = dump(event, self._text)
                 if found is not None:
                     self._writer.put(self._stamp(found))
+                    if name == "close":
+                        self._writer.hurry()
             except Exception as error:  # noqa: BLE001
                 self._writer.drop(f"{name}: {type(error).__name__}")
 
@@ -291,6 +293,10 @@ class _Writer:
         if self._thread is None:
             self._start()
 
+    def hurry(self) -> None:
+        """Let the thread write at once: a job's process may end any time after its session."""
+        self._wake.set()
+
     def flush(self) -> None:
         """Write what waits, unless the disk hangs."""
         if self._writing.acquire(timeout=PATIENCE):
@@ -328,6 +334,7 @@ class _Writer:
         last = time.monotonic()
         while True:
             self._wake.wait(INTERVAL)
+            self._wake.clear()
             if self._queue or self._dropped:
                 last = time.monotonic()
                 with self._writing:
