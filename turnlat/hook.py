@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
+import inspect
 import json
 import logging
 import math
@@ -114,6 +115,8 @@ class Recorder:
             except Exception as error:  # noqa: BLE001
                 self._writer.drop(f"{name}: {type(error).__name__}")
 
+        # LiveKit's emitter asks for it at each event, and finding it takes longer than listening.
+        listener.__signature__ = inspect.signature(listener)  # type: ignore[attr-defined]
         return listener
 
     def _metric(self, event: Any, _text: bool) -> _Record | None:  # noqa: FBT001
