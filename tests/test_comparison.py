@@ -17,6 +17,7 @@ from runs import Made
 import turnlat as package
 from turnlat import Gate, Margin, NotComparableError, UsageError, compare, load
 from turnlat.analysis.calibration import calibrate
+from turnlat.metrics import METRICS
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
@@ -152,6 +153,41 @@ def test_different_formulas_are_not_comparable(normal: package.Run) -> None:
     )
     with pytest.raises(NotComparableError, match=r"cannot be held against each other"):
         compare(normal, formula)
+
+
+def test_a_measured_wait_is_not_held_against_none(folder: Path, normal: package.Run) -> None:
+    unmeasured = Made(19, tts=False).load(folder)
+    with pytest.raises(NotComparableError, match=r"a measured wait .* has no wait"):
+        compare(normal, unmeasured)
+    assert compare(normal, unmeasured, gates=[Gate("llm_ttft", "p50")]).verdict != "worse"
+
+
+def test_responses_of_speech_to_speech_models_are_compared_by_their_first_audio(
+    normal: package.Run, slower: package.Run
+) -> None:
+    unknown = {
+        name: pl.lit(None, dtype=pl.Float64)
+        for name in METRICS
+        if name not in ("llm_ttft", "tts_ttfb")
+    }
+    early, late = (
+        replace(run, frame=run.frame.with_columns(outcome=pl.lit("realtime"), **unknown))
+        for run in (normal, slower)
+    )
+    found = compare(early, late)
+    assert (found.wait, found.verdict) == ("llm_ttft", "worse")
+    assert [note.code for note in found.notes] == ["realtime-only"]
+
+
+def test_waits_that_are_all_alike_differ_for_certain_or_not_at_all(normal: package.Run) -> None:
+    early, late = (
+        replace(normal, frame=normal.frame.with_columns(e2e_latency=pl.lit(wait)))
+        for wait in (1.0, 1.5)
+    )
+    assert {row.verdict for row in compare(early, late).gated} == {"worse"}
+    assert {row.verdict for row in compare(early, early).gated} == {"same"}
+    row = compare(early, late).gated[0]
+    assert row.ratio == pytest.approx(1.5, abs=1e-5)
 
 
 def test_a_run_without_turns_is_not_comparable(tmp_path: Path, normal: package.Run) -> None:

@@ -20,7 +20,8 @@ from turnlat.notes import Note
 from turnlat.run import Run
 from turnlat.summaries import latency
 
-WAITS = ("e2e_latency", "total_latency")
+WAITS = ("e2e_latency", "total_latency", "llm_ttft")
+"""What stands for the wait, best first; for a speech-to-speech response it is `llm_ttft`."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,10 @@ class _Pair:
     """All turns and speeches."""
     group: str | None = None
 
+    @property
+    def runs(self) -> tuple[Run, Run]:
+        return self.baseline, self.candidate
+
     @classmethod
     def of(cls, baseline: Run, candidate: Run) -> _Pair:
         return cls(baseline, candidate, (baseline.frame, candidate.frame))
@@ -122,7 +127,7 @@ def _compared(pair: _Pair, terms: Terms) -> Comparison:
     populations = [latency.population(turns) for turns in pair.turns]
     sides = [turns for turns, _ in populations]
     metrics = _shared_metrics(pair, sides)
-    wait = metrics[0] if metrics[0] in WAITS else next(iter(metrics))
+    wait = _wait(pair, sides, metrics, terms.gates)
     gates = terms.gates or tuple(
         Gate(wait, statistic, terms.margin) for statistic in rows.DEFAULT_STATISTICS
     )
@@ -158,38 +163,54 @@ def _compared(pair: _Pair, terms: Terms) -> Comparison:
 
 
 def _shared_metrics(pair: _Pair, sides: Sequence[pl.DataFrame]) -> list[str]:
-    """The metrics that both runs have, the wait first."""
-    labels = (pair.baseline.label, pair.candidate.label)
+    """The metrics that both runs have; a formula is shared only where it adds up the same."""
     within = f" with {pair.group}" if pair.group else ""
-    for label, side in zip(labels, sides, strict=True):
+    for run, side in zip(pair.runs, sides, strict=True):
         if not side.height:
             raise NotComparableError(
-                f"{label}: no turn{within} that a comparison could be of",
+                f"{run.label}: no turn{within} that a comparison could be of",
                 hint="turnlat analyze shows what became of its turns",
             )
-    counts = [{name: side[name].count() for name in METRICS} for side in sides]
-    shared = [name for name in METRICS if all(count[name] for count in counts)]
+    shared = [name for name in METRICS if all(side[name].count() for side in sides)]
     if pair.baseline.total_of != pair.candidate.total_of and "total_latency" in shared:
         shared.remove("total_latency")
-    waits = [name for name in WAITS if name in shared]
-    if not waits and any(count[name] for count in counts for name in WAITS):
-        has = [", ".join(name for name in WAITS if count[name]) or "neither" for count in counts]
-        raise NotComparableError(
-            f"{labels[0]} has {has[0]}{_sum_of(pair.baseline)}, "
-            f"{labels[1]} has {has[1]}{_sum_of(pair.candidate)}: "
-            "a measured wait and a formula, or two formulas, cannot be held against each other",
-            hint="log both runs in the same shape, and give both the same --total",
-        )
     if not shared:
         raise NotComparableError(
-            f"{labels[0]} and {labels[1]} have no metric in common",
+            f"{pair.baseline.label} and {pair.candidate.label} have no metric in common",
             hint="log both runs in the same shape",
         )
-    return [*waits[:1], *(name for name in shared if name not in waits[:1])]
+    return shared
 
 
-def _sum_of(run: Run) -> str:
-    return f" ({'+'.join(run.total_of)})"
+def _wait(
+    pair: _Pair, sides: Sequence[pl.DataFrame], shared: Sequence[str], gates: Sequence[Gate]
+) -> str:
+    """What stands for the wait in both runs: measured, or by the same formula.
+
+    Where neither run has a wait, as with speech-to-speech models, the first of what both have.
+    """
+    wait = next((name for name in WAITS if name in shared), None)
+    if (
+        not gates
+        and wait not in WAITS[:2]
+        and any(side[name].count() for side in sides for name in WAITS[:2])
+    ):
+        has = " and ".join(
+            f"{run.label} has {_waits(run, side)}"
+            for run, side in zip(pair.runs, sides, strict=True)
+        )
+        raise NotComparableError(
+            f"{has}: these cannot be held against each other",
+            hint="log both runs in the same shape, and read both with the same --total",
+        )
+    return wait or shared[0]
+
+
+def _waits(run: Run, side: pl.DataFrame) -> str:
+    """Which waits a run has, the formula spelled out."""
+    spelled = {"e2e_latency": "a measured wait", "total_latency": "+".join(run.total_of)}
+    has = [text for name, text in spelled.items() if side[name].count()]
+    return f"only {' or '.join(has)}" if has else "no wait"
 
 
 def _check_gates(pair: _Pair, gates: Iterable[Gate], metrics: Sequence[str]) -> None:

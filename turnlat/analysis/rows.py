@@ -67,15 +67,18 @@ def _gated_row(pooled: Pooled, gate: Gate, question: Question, judgement: Judgem
     margin = gate.margin.above(question.baseline)
     if judgement is None:
         return replace(row, gated=True, verdict="inconclusive", margin=margin)
-    needed = min(row.baseline.sessions, row.candidate.sessions) * judgement.needed
+    sessions, factor = min(row.baseline.sessions, row.candidate.sessions), judgement.needed
+    detectable = judgement.detectable
     return replace(
         _with_effect(row, question, judgement.estimate),
         gated=True,
         p=min(judgement.worse, judgement.better),
         verdict=judgement.verdict,
         margin=margin,
-        detectable=_seconds(question, judgement.detectable),
-        sessions_needed=max(pooled.fewest, math.ceil(needed)) if math.isfinite(needed) else None,
+        detectable=None if detectable is None else _seconds(question, detectable),
+        sessions_needed=None
+        if factor is None
+        else max(pooled.fewest, math.ceil(sessions * factor)),
     )
 
 

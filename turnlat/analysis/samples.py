@@ -125,7 +125,7 @@ def pool(baseline: pl.DataFrame, candidate: pl.DataFrame, metrics: Sequence[str]
 def _contents(metrics: Sequence[str]) -> list[pl.Expr]:
     """What each unit holds, as a text that sorts: lists do not."""
     return [
-        pl.col(name).drop_nulls().sort().cast(pl.String).implode().list.join(" ").alias(name)
+        pl.col(name).drop_nulls().sort().cast(pl.String).str.join(" ").alias(name)
         for name in metrics
     ]
 

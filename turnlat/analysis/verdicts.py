@@ -28,6 +28,9 @@ STATISTICS = ("p50", "mean", "p90", "p95", "p99")
 """What can be tested of a metric. `p50` stands for the location of all turns."""
 
 ALPHA = 0.05
+_LARGEST_EFFECT = 20.0
+"""On the scale of the test: what is beyond is no effect but a division by an error of 0."""
+
 POWER = 0.8
 """The chance with which a detectable effect is found."""
 
@@ -104,9 +107,12 @@ class Judgement:
     worse: float
     """The adjusted p-value that the candidate is slower, and below that it is faster."""
     better: float
-    detectable: float
-    """The smallest effect that these samples show as worse four times out of five."""
-    needed: float
+    detectable: float | None
+    """The smallest effect that these samples show as worse four times out of five.
+
+    Null, as is `needed`, where values that are all alike leave the error unknown.
+    """
+    needed: float | None
     """By which factor more units would show the margin as often."""
 
 
@@ -161,13 +167,14 @@ def _judged(  # noqa: PLR0913, PLR0917  # the parts of one answer
     limit = (float(chance.mean()) + critical * float(chance.std())) * error
     missed = normal_quantile(POWER) * float(chance.std()) * error
     margin = question.slower_by
+    known = 0 < limit + missed < _LARGEST_EFFECT
     return Judgement(
         _verdict(question, estimate, worse <= alpha, better <= alpha),
         estimate,
         worse,
         better,
-        max(limit, margin) + missed,
-        ((limit + missed) / margin) ** 2 if margin > 0 else math.inf,
+        max(limit, margin) + missed if known else None,
+        ((limit + missed) / margin) ** 2 if known and margin > 0 else None,
     )
 
 
