@@ -55,6 +55,8 @@ class InputError(TurnlatError):
 class NotComparableError(InputError):
     """Runs have nothing that can be held against each other."""
 
+    exit_code = ExitCode.NOT_JUDGED
+
 
 class OutputError(TurnlatError):
     """An output file cannot be written."""
