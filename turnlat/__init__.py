@@ -37,9 +37,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from turnlat.analysis.comparison import Gate as Gate
     from turnlat.analysis.comparison import compare as compare
     from turnlat.analysis.results import Comparison as Comparison
+    from turnlat.analysis.verdicts import Gate as Gate
     from turnlat.analysis.verdicts import Margin as Margin
     from turnlat.errors import InputError as InputError
     from turnlat.errors import NotComparableError as NotComparableError
@@ -55,7 +55,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Comparison": "turnlat.analysis.results",
-    "Gate": "turnlat.analysis.comparison",
+    "Gate": "turnlat.analysis.verdicts",
     "InputError": "turnlat.errors",
     "Margin": "turnlat.analysis.verdicts",
     "NotComparableError": "turnlat.errors",

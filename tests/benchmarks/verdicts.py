@@ -1,7 +1,7 @@
 """How often `compare` cries wolf, and what it sees: `python -m tests.benchmarks.verdicts [--full]`.
 
-Without `--full`, 100 repetitions a cell instead of 1,000. A comparison draws 999 arrangements here, a
-tenth of what the command draws.
+Without `--full`, 100 repetitions a cell instead of 1,000. A comparison draws 999 arrangements here,
+a tenth of what the command draws.
 
 Sessions of 2 to 40 turns, 10 on average; log-normal waits (σ 0.4) with an intra-session correlation
 of 0.3. *heavy*: 6 % of the turns take 2 to 3 times as long. *spread*: the candidate's σ is twice

@@ -34,7 +34,10 @@ def parts(pooled: Pooled, wait: str, total_of: tuple[str, ...]) -> tuple[Part, .
     values = np.column_stack(
         [pooled.turns[name].fill_null(0.0).to_numpy()[rows] for name in (*names, wait)]
     )
-    means = zip(*_means(values, pooled.of_candidate[rows]), strict=True)
+    sides = pooled.of_candidate[rows]
+    if sides.all() or not sides.any():
+        return (Part(wait, 0.0, 0.0, 0.0, None, None),)
+    means = zip(*_means(values, sides), strict=True)
     bounds = _bounds(pooled, pooled.index[rows], values)
     return tuple(
         Part(name, *_rounded(mean), *bound)

@@ -80,7 +80,7 @@ class Tested:
     standardised: Floats
 
 
-def test(statistics: Sequence[Statistic], plan: Plan) -> Tested:
+def permute(statistics: Sequence[Statistic], plan: Plan) -> Tested:
     """Step-down max-T over all arrangements of `plan`.
 
     Each statistic is brought to mean 0 and deviation 1 over the arrangements first, so that none

@@ -70,8 +70,12 @@ class Pooled:
 
     def enough(self, metric: str) -> bool:
         """Whether both sides have as many units as a verdict needs."""
-        fewest = FEWEST_PAIRS if self.paired else FEWEST_UNITS
-        return min(self.units(metric, candidate=side) for side in (False, True)) >= fewest
+        return min(self.units(metric, candidate=side) for side in (False, True)) >= self.fewest
+
+    @property
+    def fewest(self) -> int:
+        """How many units of a side a verdict needs."""
+        return FEWEST_PAIRS if self.paired else FEWEST_UNITS
 
     def sample(self, metric: str, *, logarithmic: bool) -> Sample:
         """The values of a metric on the scale that it is tested on."""
@@ -121,7 +125,7 @@ def pool(baseline: pl.DataFrame, candidate: pl.DataFrame, metrics: Sequence[str]
 def _contents(metrics: Sequence[str]) -> list[pl.Expr]:
     """What each unit holds, as a text that sorts: lists do not."""
     return [
-        pl.col(name).drop_nulls().sort().cast(pl.String).implode().list.join(" ").alias(name)
+        pl.col(name).drop_nulls().sort().cast(pl.String).str.join(" ").alias(name)
         for name in metrics
     ]
 

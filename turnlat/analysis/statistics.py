@@ -43,13 +43,6 @@ def beta_quantile(share: float, first: float, second: float) -> float:
     return float(betaincinv(first, second, share))
 
 
-def student_quantile(share: float, freedom: float) -> float:
-    """The quantile of Student's t distribution."""
-    from scipy.special import stdtrit  # noqa: PLC0415
-
-    return float(stdtrit(freedom, share))
-
-
 def normal_quantile(share: float) -> float:
     """The quantile of the standard normal distribution."""
     from scipy.special import ndtri  # noqa: PLC0415
@@ -58,15 +51,24 @@ def normal_quantile(share: float) -> float:
 
 
 def harrell_davis(ordered: Floats, share: float) -> tuple[float, float]:
-    """The Harrell–Davis quantile of sorted values, and its Maritz–Jarrett standard error.
+    """The Harrell–Davis quantile of sorted values, and its standard error.
 
-    The estimate is the mean of the order statistics under their weights, the error the square root
-    of the variance under the same weights, for values that are independent. Sources: Harrell &
-    Davis 1982, Biometrika 69:635; Maritz & Jarrett 1978, JASA 73:194.
+    Sources: Harrell & Davis 1982, Biometrika 69:635; for the error, `maritz_jarrett`.
     """
-    number = len(ordered)
-    points = np.arange(number + 1) / number
-    weights = np.diff(beta_distribution(points, *quantile_shape(np.float64(number), share)))
+    return maritz_jarrett(ordered, *quantile_shape(np.float64(len(ordered)), share))
+
+
+def maritz_jarrett(
+    ordered: Floats, first: Floats | float, second: Floats | float
+) -> tuple[float, float]:
+    """The mean of sorted values that a beta distribution weighs, and its standard error.
+
+    The error is the square root of the variance under the same weights, for values that are
+    independent. Source: Maritz & Jarrett 1978, JASA 73:194.
+    """
+    points = np.arange(len(ordered) + 1) / len(ordered)
+    shape = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    weights = np.diff(beta_distribution(points, *shape))
     estimate = float(weights @ ordered)
     return estimate, math.sqrt(max(0.0, float(weights @ (ordered - estimate) ** 2)))
 
@@ -138,9 +140,23 @@ def crossing(function: Callable[[float], float], low: float, high: float) -> flo
         middle = low + share * (high - low)
         value = function(middle)
         if value == 0:
-            return middle
+            return _middle_of_level(function, low, middle, high)
         if value > 0:
             low, upper, lower = middle, value, lower / 2
         else:
             high, lower, upper = middle, value, upper / 2
     return (low + high) / 2
+
+
+def _middle_of_level(
+    function: Callable[[float], float], low: float, inside: float, high: float
+) -> float:
+    """The middle of the stretch around `inside` where a falling function is 0."""
+    first, last = inside, inside
+    while first - low > _SHORTEST:
+        middle = (low + first) / 2
+        low, first = (middle, first) if function(middle) > 0 else (low, middle)
+    while high - last > _SHORTEST:
+        middle = (last + high) / 2
+        last, high = (last, middle) if function(middle) < 0 else (middle, high)
+    return (first + last) / 2

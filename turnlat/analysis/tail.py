@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _PART, _MOST_PARTS = 64, 256
 """The sorted values are cut into parts of so many, to find those that an estimate weighs."""
 
+_MOST_CELLS = 500_000
+"""Units × parts, which bounds the memory."""
+
 
 class Quantile:
     """The difference of Harrell–Davis quantiles over its Maritz–Jarrett standard error."""
@@ -38,7 +41,8 @@ class Quantile:
         self._share, self.sample = share, sample
         self._correlation = intraclass_correlation(sample.values, sample.unit)
         self._sizes = sizes_by(sample.unit, len(sample.candidate))
-        parts = min(_MOST_PARTS, max(1, len(order) // _PART))
+        most = min(_MOST_PARTS, _MOST_CELLS // len(sample.candidate))
+        parts = max(1, min(most, len(order) // _PART))
         self._edges = np.unique(np.linspace(0, len(order), parts + 1).astype(np.intp))
         self._below = self._counts_at_edges()
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from turnlat.analysis.arrangements import Plan
 from turnlat.analysis.location import Linear, Location, PairedLocation
-from turnlat.analysis.permutation import Estimate, Sample, Statistic, Tested, test
+from turnlat.analysis.permutation import Estimate, Sample, Statistic, Tested, permute
 from turnlat.analysis.statistics import normal_quantile
 from turnlat.analysis.tail import Quantile
+from turnlat.errors import UsageError
+from turnlat.metrics import METRICS
 from turnlat.summaries.latency import PERCENTILES
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Verdict = Literal["worse", "same", "better", "inconclusive"]
 
@@ -22,6 +28,9 @@ STATISTICS = ("p50", "mean", "p90", "p95", "p99")
 """What can be tested of a metric. `p50` stands for the location of all turns."""
 
 ALPHA = 0.05
+_LARGEST_EFFECT = 20.0
+"""On the scale of the test: what is beyond is no effect but a division by an error of 0."""
+
 POWER = 0.8
 """The chance with which a detectable effect is found."""
 
@@ -39,6 +48,26 @@ class Margin:
 
 
 DEFAULT_MARGIN = Margin()
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A statistic of a metric that gets a verdict, and how much slower is too much."""
+
+    metric: str
+    statistic: str
+    margin: Margin = DEFAULT_MARGIN
+
+    def check(self) -> None:
+        """Raise `UsageError` where a name is not known."""
+        for name, known, kind in (
+            (self.metric, tuple(METRICS), "metric"),
+            (self.statistic, STATISTICS, "statistic that can be compared"),
+        ):
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+                hint = f"did you mean {' or '.join(close)}?" if close else ", ".join(known)
+                raise UsageError(f"{self.metric}.{self.statistic}: no {kind} {name}", hint=hint)
 
 
 @dataclass(frozen=True)
@@ -78,9 +107,12 @@ class Judgement:
     worse: float
     """The adjusted p-value that the candidate is slower, and below that it is faster."""
     better: float
-    detectable: float
-    """The smallest effect that these samples show as worse four times out of five."""
-    needed: float
+    detectable: float | None
+    """The smallest effect that these samples show as worse four times out of five.
+
+    Null, as is `needed`, where values that are all alike leave the error unknown.
+    """
+    needed: float | None
     """By which factor more units would show the margin as often."""
 
 
@@ -97,12 +129,26 @@ def statistic_of(question: Question) -> Statistic:
 def judge(questions: Sequence[Question], plan: Plan, alpha: float = ALPHA) -> list[Judgement]:
     """The verdicts on a family of questions: one chance of `alpha` to call any worse wrongly."""
     statistics = [statistic_of(question) for question in questions]
-    tested = test(statistics, plan)
+    tested = permute(statistics, plan)
     critical = float(np.quantile(tested.standardised.max(axis=1), 1 - alpha))
     return [
         _judged(question, statistic, tested, number, alpha, critical)
         for number, (question, statistic) in enumerate(zip(questions, statistics, strict=True))
     ]
+
+
+def estimate(questions: Sequence[Question], plan: Plan, alpha: float = ALPHA) -> list[Estimate]:
+    """The effects that questions are about, with intervals that are each question's own."""
+    statistics = [statistic_of(question) for question in questions]
+    chance = permute(statistics, plan).chance
+    bounds = (_reach(column, alpha) for column in chance.T)
+    return [one.estimate(*reach) for one, reach in zip(statistics, bounds, strict=True)]
+
+
+def _reach(chance: npt.NDArray[np.float64], alpha: float) -> tuple[float, float]:
+    """Between which values chance leaves a statistic in all but `alpha` of the arrangements."""
+    low, high = (float(np.quantile(chance, share)) for share in (alpha / 2, 1 - alpha / 2))
+    return low, high
 
 
 def _judged(  # noqa: PLR0913, PLR0917  # the parts of one answer
@@ -114,20 +160,21 @@ def _judged(  # noqa: PLR0913, PLR0917  # the parts of one answer
     critical: float,
 ) -> Judgement:
     chance = tested.chance[:, number]
-    low, high = (float(np.quantile(chance, share)) for share in (alpha / 2, 1 - alpha / 2))
+    low, high = _reach(chance, alpha)
     estimate = statistic.estimate(low, high)
     worse, better = float(tested.worse[number]), float(tested.better[number])
     error = (estimate.high - estimate.low) / (high - low) if high > low else 0.0
     limit = (float(chance.mean()) + critical * float(chance.std())) * error
     missed = normal_quantile(POWER) * float(chance.std()) * error
     margin = question.slower_by
+    known = 0 < limit + missed < _LARGEST_EFFECT
     return Judgement(
         _verdict(question, estimate, worse <= alpha, better <= alpha),
         estimate,
         worse,
         better,
-        max(limit, margin) + missed,
-        ((limit + missed) / margin) ** 2 if margin > 0 else math.inf,
+        max(limit, margin) + missed if known else None,
+        ((limit + missed) / margin) ** 2 if known and margin > 0 else None,
     )
 
 
