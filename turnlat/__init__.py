@@ -17,6 +17,8 @@
     selection | summaries
     turns | readers | sources
     records | blocks | metrics | notes
+    frames
+    columns
     errors | units
 
 In Python:

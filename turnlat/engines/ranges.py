@@ -8,16 +8,14 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-
-import polars as pl
 
 from turnlat.blocks import Block
 from turnlat.readers import LineReader, Options
 from turnlat.readers.document import may_open
-from turnlat.records import BadLine, Records, Tally
+from turnlat.records import Records
 from turnlat.sources import is_packed
 
 WORTH_IT = 50_000_000
@@ -66,7 +64,7 @@ class Readers:
         for records, is_open in self._in_order(self._pool, ranges):
             if is_open:
                 return None
-            parts.append(_moved(records, line))
+            parts.append(records.moved(line))
             line += records.tally.lines
         return parts
 
@@ -129,22 +127,3 @@ def read_range(part: Range, options: Options) -> tuple[Records, bool]:
         data = file.read(part.end - part.start)
     reader = LineReader(options)
     return reader.read(Block(part.name, part.log, 1, part.start, data)), reader.is_open
-
-
-def _moved(records: Records, lines: int) -> Records:
-    """`records` of a range that so many lines of its file come before."""
-    frames = {
-        kind: frame.with_columns(pl.col("line") + lines) for kind, frame in records.frames.items()
-    }
-    return replace(records, frames=frames, tally=_moved_tally(records.tally, lines))
-
-
-def _moved_tally(tally: Tally, lines: int) -> Tally:
-    def moved(bad: BadLine) -> BadLine:
-        return replace(bad, line=bad.line + lines)
-
-    return replace(
-        tally,
-        bad_lines=[moved(bad) for bad in tally.bad_lines],
-        rejected=[(moved(bad), raw) for bad, raw in tally.rejected],
-    )
