@@ -11,7 +11,7 @@ import typing
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -166,6 +166,7 @@ ones and its timestamp is that of the log line.
 """
 
 
+@cache
 def fields(kind: str) -> dict[str, type]:
     """The fields of one kind's records and the type of each, null apart."""
     return {name: _value_type(hint) for name, hint in typing.get_type_hints(KINDS[kind]).items()}

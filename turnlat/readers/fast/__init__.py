@@ -7,10 +7,10 @@ line is. `tests/test_fast.py` holds it to that: same records, same bad lines, fo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from operator import attrgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
@@ -18,8 +18,8 @@ from turnlat.blocks import Block, Place, lines_of
 from turnlat.readers import hook, production
 from turnlat.readers.console import UNDATED
 from turnlat.readers.fast.decoding import Decoder
-from turnlat.readers.fast.gathering import Gathered, joined
-from turnlat.readers.fast.shapes import LOG_LINES, RENAMED
+from turnlat.readers.fast.gathering import IDS, Gathered
+from turnlat.readers.fast.shapes import IDS_OF_LINES, LOG_LINES, RENAMED
 from turnlat.readers.fields import BadValueError, iso_seconds
 from turnlat.records import LATEST_TIMESTAMP, Collector
 
@@ -71,8 +71,8 @@ class FastReader:
     ) -> set[int]:
         """Take the lines of a step in; the numbers of those that are left alone."""
         batches = self._sorted(found, number)
-        left = set(batches.pop(None, _Batch()).numbers)
-        collector.tally.other += len(batches.pop(_ORDINARY, _Batch()).numbers)
+        left = set(batches.pop(None, _NONE).numbers)
+        collector.tally.other += len(batches.pop(_ORDINARY, _NONE).numbers)
         for key, batch in batches.items():
             if key not in gathered:
                 gathered[key] = self._gathered(key)
@@ -89,40 +89,39 @@ class FastReader:
 
     def _sorted(self, found: list[Any], number: int) -> dict[Any, _Batch]:
         """The lines by what they are; those that the plain path must judge under null."""
-        batches: defaultdict[Any, _Batch] = defaultdict(_Batch)
+        batches: defaultdict[Any, tuple[list[Any], list[int]]] = defaultdict(lambda: ([], []))
         objects, messages = self._decoder.shapes.kinds, self._messages
         for at, line in enumerate(found, number):
             key: Any = type(line)
             if key not in objects:
                 key = None if line is None else messages[line.message]
-            batch = batches[key]
-            batch.lines.append(line)
-            batch.numbers.append(at)
-        return batches
+            lines, numbers = batches[key]
+            lines.append(line)
+            numbers.append(at)
+        return {key: _Batch(*batch) for key, batch in batches.items()}
 
     def _gathered(self, key: Any) -> Gathered:
         shapes = self._decoder.shapes
         if isinstance(key, _Metric):
-            return Gathered(key.kind, shapes.rare, plain=True)
+            return Gathered(key.kind, shapes.rare | IDS_OF_LINES, plain=True)
         return Gathered(shapes.kinds[key], shapes.rare, plain=False)
 
 
-class _Batch:
+class _Batch(NamedTuple):
     """Lines of one kind and their numbers, the first of the block being 0."""
 
-    __slots__ = ("lines", "numbers")
+    lines: list[Any]
+    numbers: list[int]
 
-    def __init__(self) -> None:
-        self.lines: list[Any] = []
-        self.numbers: list[int] = []
-
-    def without(self, odd: Iterable[int]) -> _Batch:
+    def without(self, odd: set[int]) -> _Batch:
         """All lines but those at some places of the batch."""
-        batch, left_out = _Batch(), set(odd)
-        kept = [place for place in range(len(self.lines)) if place not in left_out]
-        batch.lines = [self.lines[place] for place in kept]
-        batch.numbers = [self.numbers[place] for place in kept]
-        return batch
+        kept = [place for place in range(len(self.lines)) if place not in odd]
+        return _Batch(
+            [self.lines[place] for place in kept], [self.numbers[place] for place in kept]
+        )
+
+
+_NONE = _Batch([], [])
 
 
 class _Messages(dict[Any, Any]):
@@ -139,27 +138,26 @@ class _Messages(dict[Any, Any]):
 
 def _gather(key: Any, batch: _Batch, gathered: Gathered) -> list[int]:
     """Put the records of `batch` into `gathered`; the numbers of lines that are left alone."""
-    times = [_time(line.timestamp) for line in batch.lines] if gathered.plain else []
-    odd = set(_with_odd_ids(batch.lines))
+    odd, times = set[int](), list[Any]()
     if gathered.plain:
-        odd |= {place for place, time in enumerate(times) if time is None}
-        odd |= set(_unlike(key, batch.lines))
-    if odd:
-        left = [batch.numbers[place] for place in odd]
-        batch = batch.without(odd)
+        times = [_time(line.timestamp) for line in batch.lines]
+        odd = {place for place, time in enumerate(times) if time is None}
+        odd.update(_unlike(key, batch.lines))
+    if not odd and gathered.take(batch.lines, batch.numbers, times):
+        return []
+    odd.update(_with_odd_ids(batch.lines))
+    rest = batch.without(odd)
+    if rest.lines:
         times = [time for place, time in enumerate(times) if place not in odd]
-    if batch.lines:
-        gathered.take(batch.lines, batch.numbers, cast("list[float]", times))
-    return left if odd else []
+        gathered.take(rest.lines, rest.numbers, times)
+    return [batch.numbers[place] for place in odd]
 
 
 def _with_odd_ids(lines: list[Any]) -> Iterator[int]:
-    """The places of lines with an id of several lines, which no column can hold."""
-    for name in ("speech_id", "request_id"):
-        if joined(lines, name).count("\n") >= len(lines):
-            for place, line in enumerate(lines):
-                if "\n" in (getattr(line, name) or ""):
-                    yield place
+    """The places of lines with an id of several lines."""
+    for place, line in enumerate(lines):
+        if any("\n" in (getattr(line, name, None) or "") for name in IDS):
+            yield place
 
 
 def _unlike(metric: _Metric, lines: list[Any]) -> Iterator[int]:

@@ -11,10 +11,9 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from turnlat import records
 from turnlat.blocks import Block
 from turnlat.columns import Coded, Joined, Places, Rows
-from turnlat.readers.fast.shapes import RARE
+from turnlat.readers.fast.shapes import fields_of
 from turnlat.readers.fields import text_or_none
 
 _encode = msgspec.msgpack.encode
@@ -31,7 +30,7 @@ _ORIGIN = {
     "agent_name": "agent_name",
 }
 """Columns of `records.ORIGIN` and the fields of a line that they are."""
-_IDS = ("speech_id", "request_id")
+IDS = ("speech_id", "request_id")
 
 
 class Gathered:
@@ -39,34 +38,38 @@ class Gathered:
 
     def __init__(self, kind: str, rare: frozenset[str], *, plain: bool) -> None:
         self.kind, self.plain = kind, plain
-        fields = {
-            name: type_
-            for name, type_ in records.fields(kind).items()
-            if (name not in RARE or name in rare) and not (plain and name == "timestamp")
-        }
+        fields = fields_of(kind, rare)
+        if plain:
+            fields.pop("timestamp")
         self._values = _Values(
             [name for name, type_ in fields.items() if type_ is float],
             [name for name, type_ in fields.items() if type_ is bool],
         )
         self._times: list[float] = []
         self._numbers: list[int] = []
-        self._ids: dict[str, list[str]] = {name: [] for name in _IDS}
+        self._ids: dict[str, list[str]] = {name: [] for name in IDS if name in fields}
         self._models, self._model = Places(), list[int]()
         self._origins, self._origin = Places(), list[int]()
         self._of_line = sorted(rare & {*_ORIGIN.values(), "pid", "tid"})
+        self._get_origin: Callable[[Any], Any] = attrgetter(*self._of_line or IDS)
 
-    def take(self, lines: list[Any], numbers: list[int], times: Sequence[float] = ()) -> None:
-        """Take the records of `lines` in; `times` are theirs where the lines have texts."""
+    def take(self, lines: list[Any], numbers: list[int], times: Sequence[float] = ()) -> bool:
+        """Take the records of `lines` in; `times` are theirs where the lines have texts.
+
+        False, and nothing is taken, where an id has several lines: no column holds that.
+        """
+        ids = {name: _joined(lines, name) for name in self._ids}
+        if any(text.count("\n") >= len(lines) for text in ids.values()):
+            return False
         self._values.take(lines)
         self._times += times
         self._numbers += numbers
         self._model += map(self._models.__getitem__, _models(lines))
-        for name, parts in self._ids.items():
-            parts.append(joined(lines, name))
+        for name, text in ids.items():
+            self._ids[name].append(text)
         if self._of_line:
-            # One name would give no tuple.
-            keys = map(attrgetter(*self._of_line, self._of_line[0]), lines)
-            self._origin += map(self._origins.__getitem__, keys)
+            self._origin += map(self._origins.__getitem__, map(self._get_origin, lines))
+        return True
 
     def rows(self, block: Block) -> Rows:
         """All that was taken in."""
@@ -87,8 +90,10 @@ class Gathered:
 
     def _origin_columns(self) -> dict[str, Any]:
         codes = np.array(self._origin, np.int32)
+        # The getter of a single field gives no tuple.
+        origins = [(one,) for one in self._origins] if len(self._of_line) == 1 else self._origins
         told = {
-            name: [origin[place] for origin in self._origins]
+            name: [origin[place] for origin in origins]
             for place, name in enumerate(self._of_line)
         }
         if "tid" in told or "pid" in told:
@@ -160,13 +165,13 @@ _TRUTH_TABLE = np.full(256, -1, np.int8)
 _TRUTH_TABLE[list(_TRUTHS)] = list(_TRUTHS.values())
 
 
-def joined(lines: list[Any], name: str) -> str:
+def _joined(lines: list[Any], name: str) -> str:
     """The ids of `lines`, one in each line of a text."""
     ids = list(map(attrgetter(name), lines))
-    try:
-        return "\n".join(ids)
-    except TypeError:
-        return "\n".join(id_ or "" for id_ in ids)
+    nulls = ids.count(None)
+    if nulls == len(ids):
+        return "\n" * (nulls - 1)
+    return "\n".join([id_ or "" for id_ in ids] if nulls else ids)
 
 
 def _models(lines: list[Any]) -> list[str | None]:

@@ -6,7 +6,6 @@ kind always has, or has a field of another format.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, NamedTuple, TypeAlias, Union
 
@@ -18,9 +17,21 @@ from turnlat.readers import hook
 
 RARE = (
     "job_id", "room_id", "room", "session", "pid", "tid", "agent_name",
-    "last_speaking_time", "acquire_time",
+    "last_speaking_time", "acquire_time", "speech_id", "request_id",
 )  # fmt: skip
 """Fields that most logs do not have: they are looked for from the first line on that has one."""
+
+_IDS = {
+    "eou": ("speech_id",),
+    "llm": ("speech_id", "request_id"),
+    "tts": ("speech_id", "request_id"),
+    "stt": ("request_id",),
+    "other": (),
+}
+"""Ids that objects of each kind have in any log."""
+
+IDS_OF_LINES = frozenset({"speech_id", "request_id"})
+"""Ids that lines of `log_metrics` may have, whatever the metric."""
 
 _Never: TypeAlias = Annotated[int, Meta(ge=1, le=0)] | UnsetType
 """The type of a field that no value fits."""
@@ -79,12 +90,21 @@ def shapes(rare: frozenset[str]) -> Shapes:
     kinds = {_object(kind, rare): kind for kind in _TAGS}
     union: Any = Union[tuple(kinds)]  # noqa: UP007  # of as many as there are
     return Shapes(
-        msgspec.json.Decoder(union), msgspec.json.Decoder(_log_line(rare)), kinds, rare
+        msgspec.json.Decoder(union), msgspec.json.Decoder(_log_line(rare | IDS_OF_LINES)), kinds, rare
     )
 
 
+def fields_of(kind: str, rare: frozenset[str]) -> dict[str, type]:
+    """The fields of records of a kind that lines with these rare fields may have."""
+    return {
+        name: type_
+        for name, type_ in records.fields(kind).items()
+        if name not in RARE or name in rare or name in _IDS[kind]
+    }
+
+
 def _object(kind: str, rare: frozenset[str]) -> type:
-    fields: dict[str, Any] = dict(_common(kind, rare))
+    fields = _fields(kind, rare)
     fields["timestamp"] = _Time
     fields["metadata"] = (_Metadata | None, None)
     fields |= dict.fromkeys(hook.ESSENTIAL[kind], _Number)
@@ -94,16 +114,28 @@ def _object(kind: str, rare: frozenset[str]) -> type:
 
 def _log_line(rare: frozenset[str]) -> type:
     """All that `log_metrics` writes, whatever the metric."""
-    fields: dict[str, Any] = {"message": (str | None, None)}
-    for kind, essential in LOG_LINES.values():
-        fields |= dict(_common(kind, rare))
-        fields[essential] = (_Number | UnsetType, UNSET)
+    fields: dict[str, Any] = {}
+    for kind, _ in LOG_LINES.values():
+        fields |= _fields(kind, rare)
     for _, essential in LOG_LINES.values():
         fields[essential] = (_Number | UnsetType, UNSET)
+    fields["message"] = (str | None, None)
     fields["timestamp"] = (float | str | None, None)
     fields |= dict.fromkeys(RENAMED, (msgspec.Raw | UnsetType, UNSET))
     fields |= dict.fromkeys(_LOG_MARKS, (_Never, UNSET))
     return _struct("log_line", fields)
+
+
+def _fields(kind: str, rare: frozenset[str]) -> dict[str, Any]:
+    """The fields of a kind and of any line, with their types and defaults."""
+    all_types = {name: _TYPES[type_] for name, type_ in records.fields(kind).items()} | _OF_LINE
+    known = fields_of(kind, rare).keys() | rare
+    fields: dict[str, Any] = {
+        name: (type_, UNSET if name == "pid" else None) if name in known else (_Never, UNSET)
+        for name, type_ in all_types.items()
+    }
+    fields.pop("type", None)
+    return fields
 
 
 def _struct(name: str, fields: dict[str, Any], **options: Any) -> type:
@@ -112,12 +144,3 @@ def _struct(name: str, fields: dict[str, Any], **options: Any) -> type:
         for field, given in fields.items()
     ]
     return msgspec.defstruct(name, typed, kw_only=True, gc=False, **options)
-
-
-def _common(kind: str, rare: frozenset[str]) -> Iterator[tuple[str, Any]]:
-    """The fields of a kind and of a line with their types and defaults; the rare ones fit no value."""
-    types = {name: _TYPES[type_] for name, type_ in records.fields(kind).items() if name != "type"}
-    for name, type_ in (types | _OF_LINE).items():
-        known = name not in RARE or name in rare
-        default = UNSET if name == "pid" or not known else None
-        yield name, (type_ if known else _Never, default)

@@ -6,8 +6,6 @@ Each check lets pass only what surely is sound; of the rest the plain path is th
 from __future__ import annotations
 
 import re
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,9 +21,25 @@ _LONG_LINE = 2000
 _MANY_BRACKETS = 1000
 """Values can be nested in one another 1024 deep, and no deeper; that takes 2000 bytes."""
 
-_EXPONENT = re.compile(rb"(?:[\s:,\[]-?[\d.]+|[\d.]{30})[eE]\+?\Z")
-"""A number up to its exponent; ids have other letters before."""
-_MANTISSA = 41
+_MANTISSA = 40
+"""A number with more digits counts as huge where it has an exponent."""
+
+
+def _table(characters: bytes) -> NDArray[np.bool_]:
+    """For each byte whether it is one of `characters`."""
+    table = np.zeros(256, np.bool_)
+    table[list(characters)] = True
+    return table
+
+
+_DIGITS, _SPACES = b"0123456789", b" \t\n\v\f\r"
+_IS_DIGIT = _table(_DIGITS)
+_BEFORE_NUMBER = _SPACES + b":,["
+_BEFORE_DIGIT = _table(_DIGITS + b".-" + _BEFORE_NUMBER)
+_AFTER_DIGIT = _table(_DIGITS + _SPACES + b",]}")
+"""What may stand beside a digit of a number; ids have letters and quotes there too."""
+_SHORTEST_EXPONENT = 4
+"""`e`, three digits."""
 
 
 def is_sound(data: bytes) -> bool:
@@ -52,11 +66,11 @@ def is_one_object_a_line(data: bytes, found: int) -> bool:
     at = np.flatnonzero(content == _NEWLINE)
     if len(at) != found:
         return False
-    between = at[:-1]
-    if (content[at - 1] != _CLOSING).any() or (content[between + 1] != _OPENING).any():
+    ends = at[:-1]
+    if (content[at - 1] != _CLOSING).any() or (content[ends + 1] != _OPENING).any():
         return False
-    longest = int(np.diff(at, prepend=-1).max())
-    return longest < _LONG_LINE or all(map(is_shallow, data.split(b"\n")))
+    longest = max(at[0], (at[1:] - ends).max(initial=0))
+    return bool(longest < _LONG_LINE) or all(map(is_shallow, data.split(b"\n")))
 
 
 def _may_have_huge_number(data: bytes) -> bool:
@@ -66,21 +80,25 @@ def _may_have_huge_number(data: bytes) -> bool:
     full = np.flatnonzero(digits[2:] & digits[1:-1] & digits[:-2]) * 8 * _APART
     if any(data[start : start + 8 * (2 * _APART + 1)].isdigit() for start in full.tolist()):
         return True
-    return any(
-        _EXPONENT.search(data, max(0, power - _MANTISSA), power) is not None
-        for power in _powers(data)
-    )
+    return any(_ends_number(data[max(0, end - _MANTISSA) : end]) for end in _powers(data))
+
+
+def _ends_number(head: bytes) -> bool:
+    """Whether what ends with an `e` may be a number up to its exponent, and not part of an id."""
+    before = head.rstrip(b"eE+").rstrip(_DIGITS + b".").removesuffix(b"-")
+    return not before or before[-1] in _BEFORE_NUMBER
 
 
 def _powers(data: bytes) -> list[int]:
     """Where three digits follow an `e` after a digit: an exponent, or a part of some id."""
     content = np.frombuffer(data, np.uint8)
     at = np.concatenate([_after_digit(data, start) for start in (0, 1)])
-    at = at[at < len(data) - 3]
+    at = at[(at > 1) & (at < len(data) - _SHORTEST_EXPONENT)]
+    at = at[_BEFORE_DIGIT[content[at - 2]]]
     power = at + 1 + (content[at + 1] == ord("+"))
-    power = power[_is_digit(content[power])]
-    power = power[power < len(data) - 2]
-    power = power[_is_digit(content[power + 1]) & _is_digit(content[power + 2])]
+    power = power[_IS_DIGIT[content[power]]]
+    power = power[_IS_DIGIT[content[power + 1]] & _IS_DIGIT[content[power + 2]]]
+    power = power[_AFTER_DIGIT[content[np.minimum(power + 3, len(data) - 1)]]]
     places: list[int] = power.tolist()
     return places
 
@@ -89,7 +107,3 @@ def _after_digit(data: bytes, start: int) -> NDArray[np.int64]:
     """Where an `e` may stand after a digit, of those digits that are an even number from `start`."""
     pairs = np.frombuffer(data, "<u2", (len(data) - start) // 2, start)
     return np.flatnonzero((pairs & _DIGIT_AND_E_BITS) == _DIGIT_AND_E) * 2 + start + 1
-
-
-def _is_digit(content: NDArray[np.uint8]) -> Any:
-    return (content ^ 0x30) < 10  # noqa: PLR2004  # "0" to "9" are 0x30 to 0x39
