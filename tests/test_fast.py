@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from logs import DATA, all_logs, eou, llm, plain, stt, tts
 
 from turnlat.blocks import Block
-from turnlat.engines import local, ranges
+from turnlat.engines import local
 from turnlat.errors import ExitCode
 from turnlat.readers import LineReader, Options, fast
+from turnlat.reading import ranges
 from turnlat.records import Records
 from turnlat.sources import find
 

@@ -14,7 +14,7 @@
     report
     run
     engines
-    selection | summaries
+    selection | summaries | reading
     turns | readers | sources
     records | blocks | metrics | notes
     frames

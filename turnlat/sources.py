@@ -51,6 +51,9 @@ _ARCHIVES: dict[bytes, Callable[[BinaryIO], AbstractContextManager[Any]]] = {
     b"\x28\xb5\x2f\xfd": zstd.open,
 }
 """How packed files begin, whatever their names."""
+PARQUET = b"PAR1"
+"""How a saved run begins, which is no log."""
+
 _LONGEST_MAGIC = max(map(len, _ARCHIVES))
 
 _BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstd.ZstdError)
@@ -124,6 +127,14 @@ def _apart(data: bytes, dropped: int) -> Iterator[tuple[bytes, int]]:
         yield first + newline, dropped
     if data:
         yield data, 0
+
+
+def split_label(item: str) -> tuple[str | None, str]:
+    """`label=path`; a path that exists is never taken apart."""
+    label, separator, path = item.partition("=")
+    if not separator or not label or "/" in label or Path(item).exists():
+        return None, item
+    return label, path
 
 
 def find(inputs: Iterable[str]) -> list[Source]:
