@@ -18,7 +18,7 @@
     turns | readers | sources
     records | blocks | metrics | notes
     frames
-    columns
+    columns | archives
     errors | units
 
 In Python:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from turnlat.columns import Coded, Joined, Places, Rows
 
@@ -21,7 +22,10 @@ _NULLS = {float: (np.float64, np.nan), int: (np.int64, 0), bool: (np.int8, -1)}
 
 
 def build(columns: Mapping[str, type], parts: Sequence[Rows]) -> pl.DataFrame:
-    """The rows of all `parts` in their order; each column has the type that is told."""
+    """The rows of all `parts` in their order; each column has the type that is told.
+
+    The columns are taken out of the parts, so that none is ever in memory twice.
+    """
     parts = [part for part in parts if part.height]
     if not parts:
         return pl.DataFrame(schema={name: _TYPES[type_] for name, type_ in columns.items()})
@@ -34,9 +38,9 @@ def build(columns: Mapping[str, type], parts: Sequence[Rows]) -> pl.DataFrame:
 
 
 def _column(name: str, type_: type, parts: Sequence[Rows]) -> pl.Series | pl.Expr:
-    values = [part.columns.get(name) for part in parts]
+    values = [part.columns.pop(name, None) for part in parts]
     if name == "line":
-        values = [_lines(part) for part in parts]
+        values = [_lines(*pair) for pair in zip(values, parts, strict=True)]
     if all(_is_scalar(value) for value in values) and len(set(values)) == 1:
         return pl.lit(values[0], dtype=_TYPES[type_]).alias(name)
     kinds = {type(value) for value in values if not _is_scalar(value)}
@@ -55,8 +59,7 @@ def _is_scalar(value: object) -> bool:
     return value is None or isinstance(value, (str, bool, int, float))
 
 
-def _lines(part: Rows) -> Any:
-    lines = part.columns["line"]
+def _lines(lines: Any, part: Rows) -> NDArray[np.int64]:
     return np.asarray(lines, np.int64) + part.before
 
 

@@ -274,7 +274,6 @@ class Tally:
             shapes=self.shapes + other.shapes,
         )
 
-
     def moved(self, lines: int) -> Tally:
         """The same of lines that so many others of their file come before."""
         return replace(
@@ -301,7 +300,7 @@ class Records:
 
     @cached_property
     def frames(self) -> dict[str, pl.DataFrame]:
-        """One frame per kind."""
+        """One frame per kind; what `rows` hold goes over into them, so that it is there once."""
         from turnlat import frames  # noqa: PLC0415  # polars loads here, and readers need none
 
         return {kind: frames.build(schema(kind, self.keep), self.rows[kind]) for kind in KINDS}

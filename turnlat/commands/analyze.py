@@ -169,14 +169,13 @@ def analyze(
     """Show how long users waited in a run, turn by turn, and which component it went to."""
     written = [*(output or []), *([rejects] if rejects else [])]
     files.check_free(written, logs, force=force)
-    readers = _begun(logs, jobs or os.cpu_count() or 1, keep or [], unwrap, rejects)
-    from turnlat import run as runs  # noqa: PLC0415  # polars loads here
-    from turnlat import writers  # noqa: PLC0415
-    from turnlat.report import analysis  # noqa: PLC0415
-    from turnlat.selection import Selection  # noqa: PLC0415
+    with closing(_begun(logs, jobs or os.cpu_count() or 1, keep or [], unwrap, rejects)) as readers:
+        from turnlat import run as runs  # noqa: PLC0415  # polars loads here
+        from turnlat import writers  # noqa: PLC0415
+        from turnlat.report import analysis  # noqa: PLC0415
+        from turnlat.selection import Selection  # noqa: PLC0415
 
-    console.heed_ctrl_c()
-    with closing(readers):
+        console.heed_ctrl_c()
         outputs = {path: writers.for_file(path) for path in output or []}
         try:
             run = runs.load_with(readers, *logs, on_broken="keep")

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from turnlat.archives import is_packed
 from turnlat.blocks import Block
 from turnlat.readers.document import may_open
-from turnlat.sources import PARQUET, is_packed
+from turnlat.sources import PARQUET
 
 WORTH_IT = 50_000_000
 """Smaller files are read sooner than processes start."""
+
+WORTH_IT_PACKED = 5_000_000
+"""Logs are packed to a tenth and less."""
 
 RANGE_BYTES = 4_000_000
 _LONGEST_RANGE = 64_000_000
@@ -53,8 +57,8 @@ def ranges(name: str, log: str, range_bytes: int) -> list[Range] | None:
     with path.open("rb") as file:
         if is_packed(file):
             return None
-        start = file.read(_FIRST_BYTES)
-        if start.startswith(PARQUET) or may_open(start):
+        first = file.read(_FIRST_BYTES)
+        if first.startswith(PARQUET) or may_open(first):
             return None
         size = os.fstat(file.fileno()).st_size
         found = [Range(name, log, 0, 0)]
@@ -74,3 +78,12 @@ def _end_of_line(file: BinaryIO, place: int) -> int:
             return place + at + 1
         place += len(probe)
     return place
+
+
+def is_large_archive(name: str) -> bool:
+    """Whether a file is packed, and what it holds is worth several processes."""
+    path = Path(name)
+    if not path.is_file() or path.stat().st_size < WORTH_IT_PACKED:
+        return False
+    with path.open("rb") as file:
+        return is_packed(file)

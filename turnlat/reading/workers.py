@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from turnlat.blocks import Block
 from turnlat.errors import TurnlatError
@@ -42,12 +42,13 @@ class Workers:
         self._turn = turn = context.Lock()
         self._results: list[Connection] = []
         self._processes = []
+        forked = context.get_start_method() == "fork"
         with _deaf_to_ctrl_c():
             for _ in range(jobs):
                 results, own_results = context.Pipe(duplex=False)
-                closed = [self._tasks, results, *self._results] if context.get_start_method() == "fork" else []
+                inherited = [self._tasks, results, *self._results] if forked else []
                 process = context.Process(
-                    target=_work, args=(tasks, turn, own_results, options, closed), daemon=True
+                    target=_work, args=(tasks, turn, own_results, options, inherited), daemon=True
                 )
                 process.start()
                 own_results.close()
@@ -64,7 +65,7 @@ class Workers:
 
         Raises `WorkerDiedError` where a worker has ended.
         """
-        for connection in wait(self._results):
+        for connection in cast("list[Connection]", wait(self._results)):
             try:
                 found = pickle.loads(connection.recv_bytes())  # noqa: S301  # of our own process
             except EOFError:
@@ -119,11 +120,11 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def _work(
-    tasks: Connection, turn: Any, results: Connection, options: Options, closed: list[Connection]
+    tasks: Connection, turn: Any, results: Connection, options: Options, inherited: list[Connection]
 ) -> None:
     """What a worker does until no tasks come any more."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    for connection in closed:  # so that a worker sees when the one that started it has ended
+    for connection in inherited:  # so that a worker sees when the one that started it has ended
         connection.close()
     gc.disable()  # columns have no cycles
     waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()

@@ -180,9 +180,7 @@ def _hand_over(gathered: dict[Any, Gathered], block: Block, collector: Collector
             collector.tally.shapes[production.NAME if each.plain else hook.NAME] += rows.height
 
 
-def _places(
-    step: bytes, block: Block, number: int, start: int, left: set[int]
-) -> Iterator[Place]:
+def _places(step: bytes, block: Block, number: int, start: int, left: set[int]) -> Iterator[Place]:
     """The lines of a step that are left alone; `number` and `start` tell where it begins."""
     part = replace(
         block, first_line=block.first_line + number, offset=block.offset + start, data=step

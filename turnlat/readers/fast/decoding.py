@@ -48,13 +48,15 @@ class Decoder:
         return None
 
     def _learning(
-        self, decode: Callable[[msgspec.json.Decoder[Any]], _T], objects: bool  # noqa: FBT001
+        self,
+        decode: Callable[[msgspec.json.Decoder[Any]], _T],
+        objects: bool,  # noqa: FBT001
     ) -> _T | None:
         """What `decode` makes, with all rare fields that it turns out to need."""
         for _ in range(len(RARE) + 1):
             try:
                 return decode(self.shapes.objects if objects else self.shapes.lines)
-            except _FAILURES as error:
+            except _FAILURES as error:  # noqa: PERF203  # a field is learned once
                 place = _FIELD.search(str(error))
                 if place is None or place["name"] not in set(RARE) - self.shapes.rare:
                     return None

@@ -93,8 +93,7 @@ class Gathered:
         # The getter of a single field gives no tuple.
         origins = [(one,) for one in self._origins] if len(self._of_line) == 1 else self._origins
         told = {
-            name: [origin[place] for origin in origins]
-            for place, name in enumerate(self._of_line)
+            name: [origin[place] for origin in origins] for place, name in enumerate(self._of_line)
         }
         if "tid" in told or "pid" in told:
             nothing = [UNSET] * len(self._origins), [None] * len(self._origins)
@@ -181,8 +180,7 @@ def _models(lines: list[Any]) -> list[str | None]:
         return list(map(attrgetter("metadata.model_name"), lines))
     except AttributeError:
         return [
-            line.model_name if line.metadata is None else line.metadata.model_name
-            for line in lines
+            line.model_name if line.metadata is None else line.metadata.model_name for line in lines
         ]
 
 

@@ -90,7 +90,10 @@ def shapes(rare: frozenset[str]) -> Shapes:
     kinds = {_object(kind, rare): kind for kind in _TAGS}
     union: Any = Union[tuple(kinds)]  # noqa: UP007  # of as many as there are
     return Shapes(
-        msgspec.json.Decoder(union), msgspec.json.Decoder(_log_line(rare | IDS_OF_LINES)), kinds, rare
+        msgspec.json.Decoder(union),
+        msgspec.json.Decoder(_log_line(rare | IDS_OF_LINES)),
+        kinds,
+        rare,
     )
 
 

@@ -5,14 +5,13 @@ Each check lets pass only what surely is sound; of the rest the plain path is th
 
 from __future__ import annotations
 
-import re
 import numpy as np
 from numpy.typing import NDArray
 
 _NEWLINE, _OPENING, _CLOSING = b"\n{}"
 _DIGIT_AND_E = 0x4530
 _DIGIT_AND_E_BITS = 0xDFF0
-"""Two bytes that may be a digit and an `e` or `E`, the low byte first; seven others pass for one."""
+"""Two bytes that may be a digit and an `e` or `E`, the low byte first."""
 _EIGHT_DIGITS = 0x3030303030303030
 _DIGIT_BITS = 0xF0F0F0F0F0F0F0F0
 _APART = 8
@@ -104,6 +103,6 @@ def _powers(data: bytes) -> list[int]:
 
 
 def _after_digit(data: bytes, start: int) -> NDArray[np.int64]:
-    """Where an `e` may stand after a digit, of those digits that are an even number from `start`."""
+    """Where an `e` may stand after a digit, of the digits at each second byte from `start`."""
     pairs = np.frombuffer(data, "<u2", (len(data) - start) // 2, start)
     return np.flatnonzero((pairs & _DIGIT_AND_E_BITS) == _DIGIT_AND_E) * 2 + start + 1
