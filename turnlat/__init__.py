@@ -16,9 +16,11 @@
     analysis
     run
     engines
-    selection | summaries
+    selection | summaries | reading
     turns | readers | sources
     records | blocks | metrics | notes
+    frames
+    columns | archives
     errors | units
 
 In Python:
