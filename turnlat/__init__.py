@@ -7,7 +7,8 @@
      run        ──report────▶  Report      what to show: titled tables of raw values, notes
      report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet
 
-`engines` run the first half, `commands` are the command line. Modules import downwards only:
+`engines` run the first half, `commands` are the command line, `hook` runs inside the agent and
+writes such a log. Modules import downwards only:
 
     commands
     writers
@@ -17,7 +18,7 @@
     selection | summaries
     turns | readers | sources
     records | blocks | metrics | notes
-    errors | units
+    errors | units | hook
 
 In Python:
 
