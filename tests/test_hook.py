@@ -158,7 +158,7 @@ def test_tools_are_recorded_with_how_long_they_took(recorded: Recorded) -> None:
     tools = [tool for record in recorded.of("function_tools_executed") for tool in record["tools"]]
     weather, transfer = tools
     assert (weather["name"], weather["is_error"]) == ("weather", False)
-    assert 0.3 <= weather["duration"] < 0.6
+    assert 0.3 <= weather["duration"] < 3  # a busy machine wakes late
     assert transfer["name"] == "transfer"
     assert weather.keys() == {"name", "call_id", "duration", "is_error"}
 
