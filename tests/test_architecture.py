@@ -86,6 +86,10 @@ def test_libraries_have_owners(path: Path) -> None:
             assert any(name == o or name.startswith(f"{o}.") for o in owners), imported
 
 
+def test_the_hook_imports_nothing_of_the_package() -> None:
+    assert [name for name in imports(PACKAGE / "hook.py") if name.startswith("turnlat")] == []
+
+
 def loaded_by(code: str) -> set[str]:
     """The top-level modules that running `code` leaves loaded."""
     listing = f"{code}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"

@@ -8,7 +8,8 @@
      results    ──report────▶  Report      what to show: titled tables of raw values, notes
      report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet
 
-`engines` run the first half, `commands` are the command line. Modules import downwards only:
+`engines` run the first half, `commands` are the command line, `hook` runs inside the agent and
+writes such a log. Modules import downwards only:
 
     commands | gate
     writers
@@ -21,7 +22,7 @@
     records | blocks | metrics | notes
     frames
     columns | archives
-    errors | units
+    errors | units | hook
 
 In Python:
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from turnlat import records
-from turnlat.readers import hook
+from turnlat.readers import chat, hook, session_events
 
 RARE = (
     "job_id", "room_id", "room", "session", "pid", "tid", "agent_name",
@@ -59,6 +59,9 @@ _TAGS = {
     "other": "vad_metrics",
 }
 
+_LEFT_ALONE = (*session_events.TYPES, chat.EVENT)
+"""Types of lines that a log may be full of, and that the plain path reads."""
+
 LOG_LINES = {
     "EOU metrics": ("eou", "end_of_utterance_delay"),
     "LLM metrics": ("llm", "ttft"),
@@ -88,7 +91,7 @@ class Shapes(NamedTuple):
 def shapes(rare: frozenset[str]) -> Shapes:
     """The decoders for lines that have these of the rare fields."""
     kinds = {_object(kind, rare): kind for kind in _TAGS}
-    union: Any = Union[tuple(kinds)]  # noqa: UP007  # of as many as there are
+    union: Any = Union[(*kinds, *_left_alone())]  # noqa: UP007  # of as many as there are
     return Shapes(
         msgspec.json.Decoder(union),
         msgspec.json.Decoder(_log_line(rare | IDS_OF_LINES)),
@@ -113,6 +116,15 @@ def _object(kind: str, rare: frozenset[str]) -> type:
     fields |= dict.fromkeys(hook.ESSENTIAL[kind], _Number)
     fields |= dict.fromkeys(_MARKS, (_Never, UNSET))
     return _struct(kind, fields, tag_field="type", tag=_TAGS[kind])
+
+
+@cache
+def _left_alone() -> tuple[type, ...]:
+    """Structs that let a step with such lines be decoded; they have no message, as if unknown."""
+    return tuple(
+        _struct("left_alone", {"message": (None, None)}, tag_field="type", tag=type_)
+        for type_ in _LEFT_ALONE
+    )
 
 
 def _log_line(rare: frozenset[str]) -> type:
