@@ -91,7 +91,7 @@ class Shapes(NamedTuple):
 def shapes(rare: frozenset[str]) -> Shapes:
     """The decoders for lines that have these of the rare fields."""
     kinds = {_object(kind, rare): kind for kind in _TAGS}
-    union: Any = Union[(*kinds, *_left_alone())]  # noqa: UP007  # of as many as there are
+    union: Any = Union[(*kinds, *_left_alone())]  # of as many as there are
     return Shapes(
         msgspec.json.Decoder(union),
         msgspec.json.Decoder(_log_line(rare | IDS_OF_LINES)),
