@@ -29,6 +29,8 @@ def drop(frames: Frames) -> tuple[Frames, int]:
 
 
 def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
+    if _is_strictly_ordered(frame) and not frame["plain"].any():
+        return frame
     ordered = _in_order(frame).with_row_index("row")
     alone = ~pl.col("plain") & pl.col("timestamp").is_unique()
     doubtful = ordered.filter(~alone)
@@ -36,7 +38,7 @@ def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
         return ordered.drop("row")
     identified = doubtful.filter(~pl.col("plain") & _has_id())
     rest = doubtful.filter(pl.col("plain") | ~_has_id())
-    identity = ["session", "speech", "request_id", "timestamp"]
+    identity = ["session", "speech_id", "request_id", "timestamp"]
     kept = pl.concat(
         [
             identified.unique(identity, keep="first", maintain_order=True)["row"],
@@ -44,6 +46,12 @@ def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
         ]
     )
     return ordered.filter(alone | pl.col("row").is_in(kept.implode())).drop("row")
+
+
+def _is_strictly_ordered(frame: pl.DataFrame) -> bool:
+    """Whether each record is later than the one before: then none can be there twice."""
+    later = frame.select((pl.col("timestamp") > pl.col("timestamp").shift()).slice(1)).to_series()
+    return later.sum() == max(0, frame.height - 1) and not frame["timestamp"].null_count()
 
 
 def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
@@ -58,7 +66,7 @@ def _drop_retold(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
 
     The record with a speech id is the richer one; of one speech's EOUs it is the later, the hook's.
     """
-    if kind not in _IDENTITY:
+    if kind not in _IDENTITY or not _may_be_retold(kind, frame):
         return frame
     identity = list(_IDENTITY[kind])
     time, named = pl.col("timestamp"), pl.col("speech_id").is_not_null()
@@ -71,6 +79,14 @@ def _drop_retold(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
         whole &= pl.col("end_of_utterance_delay") > 0
         unnamed |= retold
     return frame.filter(~(whole & unnamed).fill_null(value=False))
+
+
+def _may_be_retold(kind: str, frame: pl.DataFrame) -> bool:
+    """Whether any record lacks a speech id that another has, or two EOUs share one."""
+    named = frame["speech_id"].count()
+    if named < frame.height:
+        return named > 0
+    return kind == "eou" and frame["speech_id"].n_unique() < frame.height
 
 
 def _has_id() -> pl.Expr:
