@@ -74,7 +74,7 @@ def _ids_of_several(keyed: Frames) -> pl.DataFrame:
         .unique()
         .filter(pl.col("speech_id").is_duplicated())
         .select(pl.col("speech_id").unique())
-        .collect()
+        .collect(engine="in-memory")
     )
 
 
@@ -94,7 +94,7 @@ def _best_of_speech(keyed: Frames, doubtful: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(ids_repeated=(pl.col("sessions") > 1) & (pl.col("best_rank") < _SHARED_FROM))
         .drop("sessions")
-        .collect()
+        .collect(engine="in-memory")
     )
 
 
