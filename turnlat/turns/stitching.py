@@ -21,7 +21,9 @@ def stitch(speeches: pl.DataFrame) -> pl.DataFrame:
     taken in, as more of the answer or as filler; `eou_note` may become `eou-stale`;
     `neighbours_unknown`: a rule would have applied, but its session mixes conversations.
     """
-    fresh = _mark_stale(_with_previous(_mark_mixed(speeches)))
+    sessions = pl.Enum(speeches["session"].unique().sort())
+    numbered = speeches.with_columns(pl.col("session").cast(sessions))
+    fresh = _mark_stale(_with_previous(_mark_mixed(numbered)))
     continued = _continuations(_with_next(fresh))
     return _fillers(continued).with_columns(
         turn_speech=pl.coalesce("taken_by", "speech"),
@@ -34,6 +36,8 @@ def _mark_mixed(speeches: pl.DataFrame) -> pl.DataFrame:
     One conversation cannot start to synthesise the answer to a turn after the next turn's EOU:
     that EOU interrupts it.
     """
+    if not (speeches["session_rank"] == SOURCE_RANK).any():
+        return speeches.with_columns(mixed=pl.lit(value=False))
     answers = (
         speeches.filter(pl.col("has_eou") & pl.col("speaks") & ~pl.col("inferred"))
         .sort("session", "eou_at")
@@ -57,12 +61,8 @@ def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
 
     `agent_spoke_at` began, and ended, before this turn was decided.
     """
-    ordered = speeches.filter("has_eou").sort("session", "decided_at", "speech", nulls_last=True)
-    turns = ordered.select(
-        "session",
-        "speech",
-        "decided_at",
-        previous_decided=pl.col("decided_at").shift(1).over("session"),
+    turns = _user_turns(speeches).select(
+        "session", "speech", "decided_at", previous_decided=_beside("decided_at", 1)
     )
     unasked = (
         speeches.filter(~pl.col("has_eou") & pl.col("speaks"))
@@ -109,12 +109,25 @@ def _mark_stale(speeches: pl.DataFrame) -> pl.DataFrame:
 
 def _with_next(speeches: pl.DataFrame) -> pl.DataFrame:
     """For turns: when the next one's user stopped."""
-    turns = (
-        speeches.filter("has_eou")
-        .sort("session", "decided_at", "speech", nulls_last=True)
-        .select("speech", next_stopped=pl.col("user_from").shift(-1).over("session"))
-    )
+    turns = _user_turns(speeches).select("speech", next_stopped=_beside("user_from", -1))
     return speeches.join(turns, on="speech", how="left")
+
+
+def _user_turns(speeches: pl.DataFrame) -> pl.DataFrame:
+    """The speeches with an EOU, each session's in the order of their EOUs."""
+    columns = ["session", "decided_at", "speech", "has_eou"]
+    known = [*columns, "user_from"] if "user_from" in speeches.columns else columns
+    return (
+        speeches.select(known)
+        .filter("has_eou")
+        .sort("session", "decided_at", "speech", nulls_last=True)
+    )
+
+
+def _beside(name: str, rows: int) -> pl.Expr:
+    """The value of the row so many before in sorted rows, null where that is another session's."""
+    session = pl.col("session")
+    return pl.when(session == session.shift(rows)).then(pl.col(name).shift(rows))
 
 
 def _candidates(speeches: pl.DataFrame, at: str, since: str) -> pl.DataFrame:
@@ -290,4 +303,6 @@ def outcomes(speeches: pl.DataFrame) -> pl.DataFrame:
     return near.with_columns(
         turn_speaks=pl.col("speaks").any().over("turn_speech"),
         neighbours_unknown=pl.col("neighbours_unknown") | (attempt & loose & pl.col("mixed")),
-    ).with_columns(outcome=pl.when("has_eou").then(user_turn).otherwise(own))
+    ).with_columns(
+        pl.col("session").cast(pl.String), outcome=pl.when("has_eou").then(user_turn).otherwise(own)
+    )
