@@ -29,13 +29,13 @@ def drop(frames: Frames) -> tuple[Frames, int]:
 
 
 def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
-    if _is_strictly_ordered(frame) and not frame["plain"].any():
+    order = _order(frame)
+    if order == _STRICT and not frame["plain"].any():
         return frame
-    ordered = _in_order(frame).with_row_index("row")
-    alone = ~pl.col("plain") & pl.col("timestamp").is_unique()
-    doubtful = ordered.filter(~alone)
-    if not doubtful.height:
-        return ordered.drop("row")
+    ordered = frame if order else _in_order(frame)
+    numbered = ordered.with_row_index("row")
+    alone = ordered.select(~pl.col("plain") & pl.col("timestamp").is_unique()).to_series()
+    doubtful = numbered.filter(~alone)
     identified = doubtful.filter(~pl.col("plain") & _has_id())
     rest = doubtful.filter(pl.col("plain") | ~_has_id())
     identity = ["session", "speech_id", "request_id", "timestamp"]
@@ -45,13 +45,27 @@ def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
             rest.filter(~_repeats_line(kind))["row"],
         ]
     )
-    return ordered.filter(alone | pl.col("row").is_in(kept.implode())).drop("row")
+    if len(kept) == doubtful.height:
+        return ordered
+    return numbered.filter(alone | numbered["row"].is_in(kept.implode())).drop("row")
 
 
-def _is_strictly_ordered(frame: pl.DataFrame) -> bool:
-    """Whether each record is later than the one before: then none can be there twice."""
-    later = frame.select((pl.col("timestamp") > pl.col("timestamp").shift()).slice(1)).to_series()
-    return later.sum() == max(0, frame.height - 1) and not frame["timestamp"].null_count()
+_ORDERED, _STRICT = 1, 2
+
+
+def _order(frame: pl.DataFrame) -> int:
+    """`_STRICT` where each record is later than the one before: then none can be there twice.
+
+    `_ORDERED` where it lies further down in the file at least, 0 where the order is another.
+    """
+    if not frame.height or frame["timestamp"].null_count():
+        return 0 if frame.height else _STRICT
+    time, line, source = pl.col("timestamp"), pl.col("line"), pl.col("source")
+    later, same = time > time.shift(), time == time.shift()
+    if frame.select(later.all()).item():
+        return _STRICT
+    below = (line > line.shift()) & (source == source.shift())
+    return _ORDERED if frame.select((later | (same & below)).all()).item() else 0
 
 
 def _in_order(frame: pl.DataFrame) -> pl.DataFrame:

@@ -22,8 +22,10 @@ def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     `frames` hold the LLM and TTS records with `turn_speech` and `fills`. A turn whose records
     carry no durations keeps nulls: a partial sum would look fast.
     """
-    calls = _ordered(frames["llm"].lazy().filter(~pl.col("fills")), "ttft")
-    tts = _heard(_ordered(frames["tts"].lazy().filter("audible"), "ttfb", "audio_duration"), turns)
+    calls = _ordered(frames["llm"].lazy().filter(~pl.col("fills")), "ttft").lazy()
+    tts = _heard(
+        _ordered(frames["tts"].lazy().filter("audible"), "ttfb", "audio_duration"), turns
+    ).lazy()
     own = _first_audio(tts.filter(~pl.col("fills")))
     filler = tts.filter("fills").group_by(_TURN).agg(filler_at=pl.col("heard_at").min())
     return (
@@ -48,19 +50,20 @@ def total(names: tuple[str, ...]) -> pl.Expr:
     return pl.when(pl.col("outcome") == "replied").then(parts)
 
 
-def _ordered(records: pl.LazyFrame, *measured: str) -> pl.LazyFrame:
+def _ordered(records: pl.LazyFrame, *measured: str) -> pl.DataFrame:
     """The records of turns, each turn's in the order in which their work started."""
     known = ["fills", "timestamp", "first_start", "started_at", "first_at", "model_name"]
     return (
         records.select(_TURN, *known, *measured)
         .drop_nulls(_TURN)
         .sort(_TURN, "first_start", "timestamp", nulls_last=True)
+        .collect(engine="in-memory")
     )
 
 
-def _heard(tts: pl.LazyFrame, turns: pl.DataFrame) -> pl.LazyFrame:
+def _heard(tts: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
     """When each synthesis could be heard: preemptive audio is held back until the EOU."""
-    bounds = turns.lazy().select(_TURN, "stopped", "eou_at")
+    bounds = turns.select(_TURN, "stopped", "eou_at")
     held = ~pl.col("fills") & pl.col("first_at").is_between("stopped", "eou_at")
     return tts.join(bounds, on=_TURN, maintain_order="left").with_columns(
         heard_at=pl.when(held).then("eou_at").otherwise("first_at"),

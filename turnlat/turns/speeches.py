@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
-
 import polars as pl
 
 from turnlat.turns.sessions import SPEAKING, Frames
@@ -13,23 +11,16 @@ LazyFrames = dict[str, pl.LazyFrame]
 
 def numbered(frames: Frames) -> Frames:
     """`frames` with numbers for `speech`, in the order of the keys: they join and sort faster."""
-    keys = pl.concat([frames[kind]["speech"] for kind in SPEAKING])
-    codes = keys.cast(pl.Categorical).to_physical().alias("speech")
-    order = (
-        pl.DataFrame([codes, keys.alias("key")])
-        .drop_nulls()
-        .unique("speech")
-        .sort("key")
-        .with_row_index("number")
-        .drop("key")
-    )
-    numbers = codes.to_frame().join(order, on="speech", how="left", maintain_order="left")
-    ends = list(accumulate(frames[kind].height for kind in SPEAKING))
+    keys = pl.concat([frames[kind]["speech"] for kind in SPEAKING]).drop_nulls().unique().sort()
+    numbers = pl.DataFrame({"speech": keys}).with_row_index("number")
     return frames | {
         kind: frames[kind].with_columns(
-            numbers["number"].slice(end - frames[kind].height, frames[kind].height).alias("speech")
+            frames[kind]
+            .select("speech")
+            .join(numbers, on="speech", how="left", maintain_order="left")["number"]
+            .alias("speech")
         )
-        for kind, end in zip(SPEAKING, ends, strict=True)
+        for kind in SPEAKING
     }
 
 

@@ -57,12 +57,17 @@ def _mark_mixed(speeches: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
-    """For turns: when the previous one was decided, and when the agent last spoke unasked.
+    """For turns: when the previous one was decided, which is next, when the agent spoke unasked.
 
     `agent_spoke_at` began, and ended, before this turn was decided.
     """
-    turns = _user_turns(speeches).select(
-        "session", "speech", "decided_at", previous_decided=_beside("decided_at", 1)
+    turns = (
+        speeches.lazy()
+        .filter("has_eou")
+        .select("session", "speech", "decided_at")
+        .sort("session", "decided_at", "speech", nulls_last=True)
+        .with_columns(previous_decided=_beside("decided_at", 1), next_turn=_beside("speech", -1))
+        .collect(engine="in-memory")
     )
     unasked = (
         speeches.filter(~pl.col("has_eou") & pl.col("speaks"))
@@ -81,7 +86,8 @@ def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
             check_sortedness=False,
         )
     )
-    return speeches.join(turns.select("speech", "previous_decided"), on="speech", how="left").join(
+    beside = turns.select("speech", "previous_decided", "next_turn")
+    return speeches.join(beside, on="speech", how="left").join(
         spoke.select("speech", "agent_spoke_at"), on="speech", how="left"
     )
 
@@ -109,19 +115,8 @@ def _mark_stale(speeches: pl.DataFrame) -> pl.DataFrame:
 
 def _with_next(speeches: pl.DataFrame) -> pl.DataFrame:
     """For turns: when the next one's user stopped."""
-    turns = _user_turns(speeches).select("speech", next_stopped=_beside("user_from", -1))
-    return speeches.join(turns, on="speech", how="left")
-
-
-def _user_turns(speeches: pl.DataFrame) -> pl.DataFrame:
-    """The speeches with an EOU, each session's in the order of their EOUs."""
-    columns = ["session", "decided_at", "speech", "has_eou"]
-    known = [*columns, "user_from"] if "user_from" in speeches.columns else columns
-    return (
-        speeches.select(known)
-        .filter("has_eou")
-        .sort("session", "decided_at", "speech", nulls_last=True)
-    )
+    turns = speeches.select(next_turn="speech", next_stopped="user_from")
+    return speeches.join(turns, on="next_turn", how="left").drop("next_turn")
 
 
 def _beside(name: str, rows: int) -> pl.Expr:

@@ -87,8 +87,8 @@ def assemble(
     alone = frames["chat"].filter("alone")
     if alone.height:
         parts.append(_typed(_said(messages.rows(alone, kept).lazy()), kept))
-    rows = pl.concat(parts).pipe(_with_stt_model, frames["stt"]).pipe(_numbered)
-    return rows.rename(dict(zip(kept, keep, strict=True))).collect(engine="in-memory")
+    rows = pl.concat(parts).pipe(_with_stt_model, frames["stt"]).collect(engine="in-memory")
+    return _numbered(rows).rename(dict(zip(kept, keep, strict=True)))
 
 
 def is_response() -> pl.Expr:
@@ -109,7 +109,7 @@ def _typed(rows: pl.LazyFrame, kept: list[str]) -> pl.LazyFrame:
     return rows.select(*typed, *kept)
 
 
-def _numbered(rows: pl.LazyFrame) -> pl.LazyFrame:
+def _numbered(rows: pl.DataFrame) -> pl.DataFrame:
     """Sessions in the order of their first record, rows in the order of time, turns counted."""
     place = (
         rows.group_by("session")
