@@ -22,10 +22,9 @@ def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     `frames` hold the LLM and TTS records with `turn_speech` and `fills`. A turn whose records
     carry no durations keeps nulls: a partial sum would look fast.
     """
-    calls = _ordered(frames["llm"].lazy().filter(~pl.col("fills")), "ttft").lazy()
-    tts = _heard(
-        _ordered(frames["tts"].lazy().filter("audible"), "ttfb", "audio_duration"), turns
-    ).lazy()
+    llm, tts = frames["llm"].lazy(), frames["tts"].lazy()
+    calls = _ordered(llm.filter(~pl.col("fills")), "ttft").lazy()
+    tts = _heard(_ordered(tts.filter("audible"), "ttfb", "audio_duration"), turns).lazy()
     own = _first_audio(tts.filter(~pl.col("fills")))
     filler = tts.filter("fills").group_by(_TURN).agg(filler_at=pl.col("heard_at").min())
     return (
