@@ -19,12 +19,13 @@ def stitch(speeches: pl.DataFrame) -> pl.DataFrame:
 
     `turn_speech`: the `speech` of the turn's EOU, or its own; `continues` and `fills`: it was
     taken in, as more of the answer or as filler; `eou_note` may become `eou-stale`;
-    `neighbours_unknown`: a rule would have applied, but its session mixes conversations.
+    `neighbours_unknown`: a rule would have applied, but its session mixes conversations;
+    `near_next_stop`: it was generated as discarded attempts are.
     """
     sessions = pl.Enum(speeches["session"].unique().sort())
     numbered = speeches.with_columns(pl.col("session").cast(sessions))
     fresh = _mark_stale(_with_previous(_mark_mixed(numbered)))
-    continued = _continuations(_with_next(fresh))
+    continued = _continuations(_near_next_stop(_with_next(fresh)))
     return _fillers(continued).with_columns(
         turn_speech=pl.coalesce("taken_by", "speech"),
     )
@@ -154,10 +155,7 @@ def _continuations(speeches: pl.DataFrame) -> pl.DataFrame:
     and at all candidates before, as if those had been taken in; the chain ends with the first
     that fails.
     """
-    near_next_stop = _discard_window(speeches)
-    chain = _candidates(
-        speeches.join(near_next_stop, on="speech", how="left"), "start", "eou_at"
-    ).sort("turn_speech", "start", "speech")
+    chain = _candidates(speeches, "start", "eou_at").sort("turn_speech", "start", "speech")
     last_end = pl.max_horizontal("turn_eou_at", "turn_end", _so_far("end"))
     fits = (
         (pl.col("turn_llm_calls") > 0)
@@ -165,7 +163,7 @@ def _continuations(speeches: pl.DataFrame) -> pl.DataFrame:
         & ~_cancelled_so_far()
         & (pl.col("start") < pl.col("turn_next_stopped")).fill_null(value=True)
         & (pl.col("start") - last_end <= CONTINUATION_WINDOW)
-        & (pl.col("speaks") | ~pl.col("near_next_stop").fill_null(value=False))
+        & (pl.col("speaks") | ~pl.col("near_next_stop"))
     ).fill_null(value=False)
     whole = chain.with_columns(fits=fits.cast(pl.Int8)).with_columns(
         fits=pl.col("fits").cum_min().over("turn_speech") == 1
@@ -250,8 +248,8 @@ def _take(speeches: pl.DataFrame, taken: pl.DataFrame, part: str) -> pl.DataFram
     ).drop("by")
 
 
-def _discard_window(speeches: pl.DataFrame) -> pl.DataFrame:
-    """Speeches whose LLM started near the end of a later user turn, as discarded attempts do.
+def _near_next_stop(speeches: pl.DataFrame) -> pl.DataFrame:
+    """Mark speeches whose LLM started near the end of a later user turn, as discarded attempts do.
 
     Near is from `PREEMPTIVE_LEAD` before that user stopped until that EOU.
     """
@@ -270,17 +268,15 @@ def _discard_window(speeches: pl.DataFrame) -> pl.DataFrame:
         strategy="forward",
         check_sortedness=False,
     )
-    return next_turn.select(
-        "speech", near_next_stop=(pl.col("opens") <= pl.col("llm_start")).fill_null(value=False)
+    near = next_turn.select("speech", near_next_stop=pl.col("opens") <= pl.col("llm_start"))
+    return speeches.join(near, on="speech", how="left").with_columns(
+        pl.col("near_next_stop").fill_null(value=False)
     )
 
 
 def outcomes(speeches: pl.DataFrame) -> pl.DataFrame:
     """Add `outcome` to the speeches that no turn took in, as it stands without realtime models."""
     measured = pl.col("tts_segments").sum().over("session") > 0
-    near = speeches.join(_discard_window(speeches), on="speech", how="left").with_columns(
-        pl.col("near_next_stop").fill_null(value=False)
-    )
     attempt = pl.col("near_next_stop") & ~pl.col("acquires") & pl.col("speaks")
     user_turn = (
         pl.when(pl.col("turn_speaks"))
@@ -295,7 +291,7 @@ def outcomes(speeches: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit("initiated"))
     )
     loose = ~pl.col("has_eou") & pl.col("taken_by").is_null()
-    return near.with_columns(
+    return speeches.with_columns(
         turn_speaks=pl.col("speaks").any().over("turn_speech"),
         neighbours_unknown=pl.col("neighbours_unknown") | (attempt & loose & pl.col("mixed")),
     ).with_columns(
