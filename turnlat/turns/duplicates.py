@@ -29,10 +29,9 @@ def drop(frames: Frames) -> tuple[Frames, int]:
 
 
 def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
-    order = _order(frame)
-    if order == _STRICT and not frame["plain"].any():
+    if _each_is_later(frame) and not frame["plain"].any():
         return frame
-    ordered = frame if order else _in_order(frame)
+    ordered = frame if _each_is_below(frame) else _in_order(frame)
     numbered = ordered.with_row_index("row")
     alone = ordered.select(~pl.col("plain") & pl.col("timestamp").is_unique()).to_series()
     doubtful = numbered.filter(~alone)
@@ -50,22 +49,18 @@ def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
     return numbered.filter(alone | numbered["row"].is_in(kept.implode())).drop("row")
 
 
-_ORDERED, _STRICT = 1, 2
+def _each_is_later(frame: pl.DataFrame) -> bool:
+    """Whether each record is later than the one before: then none can be there twice."""
+    later = pl.col("timestamp") > pl.col("timestamp").shift()
+    return not frame["timestamp"].null_count() and frame.select(later.all()).item() is True
 
 
-def _order(frame: pl.DataFrame) -> int:
-    """`_STRICT` where each record is later than the one before: then none can be there twice.
-
-    `_ORDERED` where it lies further down in the file at least, 0 where the order is another.
-    """
-    if not frame.height or frame["timestamp"].null_count():
-        return 0 if frame.height else _STRICT
+def _each_is_below(frame: pl.DataFrame) -> bool:
+    """Whether each record is later than the one before, or of one time and further down."""
     time, line, source = pl.col("timestamp"), pl.col("line"), pl.col("source")
-    later, same = time > time.shift(), time == time.shift()
-    if frame.select(later.all()).item():
-        return _STRICT
-    below = (line > line.shift()) & (source == source.shift())
-    return _ORDERED if frame.select((later | (same & below)).all()).item() else 0
+    below = (time == time.shift()) & (line > line.shift()) & (source == source.shift())
+    ordered = ((time > time.shift()) | below).all()
+    return not frame["timestamp"].null_count() and frame.select(ordered).item() is True
 
 
 def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
