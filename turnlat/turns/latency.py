@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from turnlat.metrics import COMPONENTS, DEFAULT_TOTAL
+from turnlat.turns import ordering
 from turnlat.turns.sessions import Frames
 
 CLOCK_RESOLUTION = 1e-6
@@ -19,8 +20,8 @@ _CLOCKED = ("llm_offset", "tool_gap", "sentence_gap", "remainder", "longest_sile
 def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     """Add the wait and its components to `turns`, one row per `turn_speech`.
 
-    `frames` hold the LLM and TTS records with `turn_speech` and `fills`. A turn whose records
-    carry no durations keeps nulls: a partial sum would look fast.
+    `frames` hold the LLM and TTS records, in the order of time, with `turn_speech` and `fills`. A
+    turn whose records carry no durations keeps nulls: a partial sum would look fast.
     """
     llm, tts = frames["llm"].lazy(), frames["tts"].lazy()
     calls = _ordered(llm.filter(~pl.col("fills")), "ttft").lazy()
@@ -50,14 +51,10 @@ def total(names: tuple[str, ...]) -> pl.Expr:
 
 
 def _ordered(records: pl.LazyFrame, *measured: str) -> pl.DataFrame:
-    """The records of turns, each turn's in the order in which their work started."""
-    known = ["fills", "timestamp", "first_start", "started_at", "first_at", "model_name"]
-    return (
-        records.select(_TURN, *known, *measured)
-        .drop_nulls(_TURN)
-        .sort(_TURN, "first_start", "timestamp", nulls_last=True)
-        .collect(engine="in-memory")
-    )
+    """The records of turns, each turn's in the order in which their work started, then of time."""
+    known = ["fills", "first_start", "started_at", "first_at", "model_name"]
+    of_turns = records.select(_TURN, *known, *measured).drop_nulls(_TURN)
+    return ordering.by(of_turns.collect(engine="in-memory"), _TURN, "first_start")
 
 
 def _heard(tts: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:

@@ -25,7 +25,7 @@ def numbered(frames: Frames) -> Frames:
 
 
 def of(frames: Frames) -> pl.DataFrame:
-    """All speeches, with what the rules about neighbours look at.
+    """All speeches of records in the order of time, with what the rules about neighbours look at.
 
     `start` and `end` bound its generation; `first_audio`, `last_tts_start` and `speaks` are about
     audio that somebody heard; `eou_at`, `decided_at` and `stopped` are null without an EOU.
@@ -124,7 +124,7 @@ def _of_eou(eou: pl.LazyFrame) -> pl.LazyFrame:
 def _of_llm(llm: pl.LazyFrame) -> pl.LazyFrame:
     return (
         llm.drop_nulls("speech")
-        .sort("first_start", "timestamp", nulls_last=True)
+        .sort("first_start", nulls_last=True, maintain_order=True)
         .group_by("speech")
         .agg(
             pl.len().alias("llm_calls"),
@@ -141,7 +141,7 @@ def _of_tts(tts: pl.LazyFrame) -> pl.LazyFrame:
     first_audio = heard.filter(audible).first()
     return (
         tts.drop_nulls("speech")
-        .sort("first_start", "timestamp", nulls_last=True)
+        .sort("first_start", nulls_last=True, maintain_order=True)
         .group_by("speech")
         .agg(
             pl.len().alias("tts_segments"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from turnlat.turns import ordering
 from turnlat.turns.grouping import PLAYOUT_SLACK, PREEMPTIVE_LEAD
 from turnlat.turns.sessions import SOURCE_RANK
 
@@ -62,13 +63,9 @@ def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
 
     `agent_spoke_at` began, and ended, before this turn was decided.
     """
-    turns = (
-        speeches.lazy()
-        .filter("has_eou")
-        .select("session", "speech", "decided_at")
-        .sort("session", "decided_at", "speech", nulls_last=True)
-        .with_columns(previous_decided=_beside("decided_at", 1), next_turn=_beside("speech", -1))
-        .collect(engine="in-memory")
+    unordered = speeches.select("session", "speech", "decided_at").filter(speeches["has_eou"])
+    turns = ordering.by(unordered, "session", "decided_at", "speech").with_columns(
+        previous_decided=_beside("decided_at", 1), next_turn=_beside("speech", -1)
     )
     unasked = (
         speeches.filter(~pl.col("has_eou") & pl.col("speaks"))
