@@ -33,7 +33,8 @@ def summarize(turns: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
 
 def _rows(turns: pl.DataFrame) -> list[tuple[object, ...]]:
     ordered = turns.select(pl.col(name).sort() for name in METRICS)
-    means = turns.select(pl.col(name).mean() for name in METRICS).row(0)
+    # Of the sorted values, so that the order of the turns does not show in the last digit.
+    means = ordered.select(pl.all().mean()).row(0)
     return [
         _row(column.name, column, mean)
         for column, mean in zip(ordered.get_columns(), means, strict=True)
