@@ -10,6 +10,7 @@ import typer
 from turnlat import __version__
 from turnlat.commands import analyze, check, compare, configuration, formats, hook
 from turnlat.commands.console import ReaderGoneError, say
+from turnlat.commands.values import spare_pydantic
 from turnlat.errors import ExitCode, TurnlatError
 
 app = typer.Typer(
@@ -81,6 +82,7 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
+    spare_pydantic(command)
     commands = getattr(command, "commands", {})
     known = {name: [p.name for p in one.params if p.name] for name, one in commands.items()}
     result: object = command.main(

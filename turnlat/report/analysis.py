@@ -188,7 +188,7 @@ def _latency_row(row: dict[str, Any], by: str | None, wait: float | None) -> tup
 def _slowest_table(turns: pl.DataFrame, worst: int) -> Table:
     wait = "e2e_latency" if turns["e2e_latency"].count() else "total_latency"
     slowest = (
-        turns.drop_nulls(wait)
+        turns.filter(pl.col(wait) >= pl.col(wait).top_k(worst).min())
         .sort(wait, "session", "turn", descending=[True, False, False])
         .head(worst)
     )

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
 from rich.text import Text
 
 from turnlat.notes import Note
@@ -43,17 +42,6 @@ _SHARE_LABEL = 5
 
 def write(report: Report, page: Page) -> bytes:
     """The whole report for a page of that width; a row never wraps."""
-    buffer = io.StringIO()
-    console = Console(
-        file=buffer,
-        width=page.width,
-        force_terminal=page.colour,
-        color_system="standard" if page.colour else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
     lines = [
         Text(part)
         for line in report.headline
@@ -62,10 +50,33 @@ def write(report: Report, page: Page) -> bytes:
     for table in report.tables:
         lines += [Text(), *_table(table, page)] if lines else _table(table, page)
     lines += _notes(report.notes, page.width)
+    text = _coloured(lines, page.width) if page.colour else _plain(lines, page.width)
+    return (text if page.unicode else text.translate(_ASCII)).encode()
+
+
+def _plain(lines: Sequence[Text], width: int) -> str:
+    for line in lines:
+        line.rstrip_end(width)
+    return "".join(f"{line.plain}\n" for line in lines)
+
+
+def _coloured(lines: Sequence[Text], width: int) -> str:
+    from rich.console import Console  # noqa: PLC0415  # takes longer than the rest of rich
+
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        width=width,
+        force_terminal=True,
+        color_system="standard",
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
     for line in lines:
         console.print(line, no_wrap=True, overflow="ignore", crop=False)
-    text = buffer.getvalue()
-    return (text if page.unicode else text.translate(_ASCII)).encode()
+    return buffer.getvalue()
 
 
 def _notes(notes: Sequence[Note], width: int) -> list[Text]:
