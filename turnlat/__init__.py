@@ -13,9 +13,10 @@
     writers
     report
     analysis
+    live | conversation
     run
     engines
-    selection | summaries
+    selection | summaries | following
     turns | readers | sources
     records | blocks | metrics | notes
     errors | units
