@@ -209,7 +209,7 @@ class _Stdin:
             self._chunks.put(data)
         self._chunks.put(b"")
 
-    def poll(self, now: float) -> Iterator[Records]:  # noqa: ARG002  # as a log's
+    def poll(self) -> Iterator[Records]:
         while not self.ended and not self._chunks.empty():
             data = self._chunks.get()
             self.ended = not data
@@ -233,7 +233,12 @@ class Follower:
     """
 
     def __init__(
-        self, inputs: Iterable[str], options: Options, *, from_start: bool, clock: Callable[[], float]
+        self,
+        inputs: Iterable[str],
+        options: Options,
+        *,
+        from_start: bool,
+        clock: Callable[[], float],
     ) -> None:
         self._inputs, self._options, self._clock = list(inputs), options, clock
         self._from_start = from_start
@@ -261,8 +266,8 @@ class Follower:
         if now - self._discovered_at >= REDISCOVERY:
             self._discover()
             self._discovered_at = now
-        followed = [*self._logs.values(), *([self._stdin] if self._stdin else [])]
-        return [part for log in followed for part in log.poll(now)]
+        parts = [part for log in self._logs.values() for part in log.poll(now)]
+        return parts + (list(self._stdin.poll()) if self._stdin else [])
 
     def finish(self, *, to_the_end: bool = False) -> list[Records]:
         """The records of last lines without a newline; of all that stdin is to bring, if asked."""

@@ -26,9 +26,10 @@ class Conversations:
     def __init__(self) -> None:
         self._groups = Groups()
         self._shapes: set[tuple[bool, bool]] = set()
-        columns = {_GROUP: pl.Int64()}
+        group = pl.Series(_GROUP, dtype=pl.Int64)
         self._frames = {
-            kind: pl.DataFrame(schema=schema(kind, (members.MARK,)) | columns) for kind in KINDS
+            kind: pl.DataFrame(schema=schema(kind, (members.MARK,))).with_columns(group)
+            for kind in KINDS
         }
 
     def take(self, records: Records) -> set[int]:

@@ -11,7 +11,7 @@ from turnlat.turns import Turns
 from turnlat.turns.sessions import OF_SPEECHES
 
 MARK = "turnlat.record"
-"""The kept field that numbers the records: it comes through all stages, as every kept field does."""
+"""The kept field that numbers the records: like every kept field it comes through all stages."""
 
 _MARK = kept_column(MARK)
 
