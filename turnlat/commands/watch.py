@@ -66,7 +66,7 @@ def watch(
         typer.Option(
             metavar="SECONDS", min=0.0, help="How long an answered turn must be quiet to be shown."
         ),
-    ] = 0.6,
+    ] = 0.4,
     unwrap: Annotated[
         str | None,
         typer.Option(

@@ -51,6 +51,11 @@ class Watch:
         return self._tally
 
     @property
+    def live_records(self) -> int:
+        """How many records are held."""
+        return self._live.index().height
+
+    @property
     def rows(self) -> pl.DataFrame:
         """The turns that are remembered, in the order of sessions and time, with `told`."""
         live = self._rows.select(*self._past.columns, "told")

@@ -10,7 +10,7 @@ from collections.abc import Collection
 import polars as pl
 
 from turnlat import turns
-from turnlat.live.groups import Groups, keys_of, tells_twice
+from turnlat.live.groups import Groups, keys_of, own_sessions, tells_twice
 from turnlat.records import KINDS, Records, Tally, schema
 from turnlat.turns import Turns, members
 
@@ -35,9 +35,10 @@ class Conversations:
     def take(self, records: Records) -> set[int]:
         """Put marked records into their groups; the groups whose turns may be others now."""
         changed: set[int] = set()
-        together = ["all"] if tells_twice(records, self._shapes) else []
-        for kind, keys in keys_of(records).items():
-            groups = [self._groups.group([*own, *together]) for own in keys]
+        own = own_sessions(records)
+        together = ["all"] if tells_twice(own, self._shapes) else []
+        for kind in (kind for kind, frame in own.items() if frame.height):
+            groups = [self._groups.group([*keys, *together]) for keys in keys_of(kind, own[kind])]
             column = pl.Series(_GROUP, groups, dtype=pl.Int64)
             self._frames[kind] = pl.concat(
                 [self._frames[kind], records.frames[kind].with_columns(column)]

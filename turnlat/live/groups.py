@@ -55,25 +55,19 @@ class Groups:
         self._of = {key: group for key, group in self._of.items() if group in live}
 
 
-def keys_of(records: Records) -> dict[str, list[tuple[Hashable, ...]]]:
-    """Per kind, the keys of every record: its session, speech and request, an EOU's delays."""
-    own = _own_sessions(records)
-    return {kind: list(_keys(kind, frame)) for kind, frame in own.items()}
-
-
-def tells_twice(records: Records, shapes: set[tuple[bool, bool]]) -> bool:
+def tells_twice(own: sessions.Frames, shapes: set[tuple[bool, bool]]) -> bool:
     """Whether there are whole records and rounded lines, not all of sessions that have names.
 
     Then any line may repeat a record of any session (`turns.merging`). `shapes` has what there was.
     """
-    for frame in _own_sessions(records).values():
+    for frame in own.values():
         known = pl.col("session_rank") <= KNOWN
         shapes |= set(frame.select("plain", known=known).unique().rows())
     plain = {is_plain for is_plain, _ in shapes}
     return plain == {True, False} and any(not known for _, known in shapes)
 
 
-def _own_sessions(records: Records) -> sessions.Frames:
+def own_sessions(records: Records) -> sessions.Frames:
     """The records with the session that each names itself, whatever its speech tells."""
     alone = {
         kind: frame.rename({"speech_id": "named_speech"}).with_columns(
@@ -84,7 +78,8 @@ def _own_sessions(records: Records) -> sessions.Frames:
     return sessions.assign(alone)
 
 
-def _keys(kind: str, frame: pl.DataFrame) -> Iterator[tuple[Hashable, ...]]:
+def keys_of(kind: str, frame: pl.DataFrame) -> Iterator[tuple[Hashable, ...]]:
+    """The keys of every record: its session, speech and request, an EOU's delays."""
     columns = ["session", "named_speech", "request_id", "timestamp", *_DELAYS.get(kind, ())]
     for session, speech, request, timestamp, *delays in frame.select(columns).iter_rows():
         keys: list[Hashable] = [("session", session)]

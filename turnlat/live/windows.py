@@ -18,8 +18,10 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _AHEAD = timedelta(minutes=1)
 """Clocks may differ by so much; a time further ahead is wrong, and no end of a window."""
 
-MOMENT = pl.coalesce("user_stopped_at", RECORDED_AT)
-"""When a turn was: its user stopped speaking, or else its first record was written."""
+
+def moment() -> pl.Expr:
+    """When a turn was: its user stopped speaking, or else its first record was written."""
+    return pl.coalesce("user_stopped_at", RECORDED_AT)
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,16 @@ class Window:
         A time ends at the newest turn: an old log shows its last turns. Rows without a time stay.
         """
         if self.turns is not None:
-            order = rows.with_row_index("row").sort(MOMENT, "row", nulls_last=False)
+            order = rows.with_row_index("row").sort(moment(), "row", nulls_last=False)
             return order.tail(self.turns).sort("row").drop("row")
         now = now or datetime.now(timezone.utc)
-        times = rows.select(time=MOMENT)["time"]
+        times = rows.select(time=moment())["time"]
         sound = times.filter((times <= now + _AHEAD).fill_null(value=False))
         newest = (sound if len(sound) else times).max()
         if not isinstance(newest, datetime) or self.seconds is None:
             return rows
         start = newest - timedelta(seconds=self.seconds)
-        return rows.filter((MOMENT >= start).fill_null(value=True))
+        return rows.filter((moment() >= start).fill_null(value=True))
 
 
 def parse(text: str) -> Window:

@@ -15,7 +15,6 @@ from turnlat.analysis.rules import Limit
 from turnlat.errors import UsageError
 from turnlat.metrics import COMPONENTS, METRICS
 from turnlat.report import Report, Waterfall, analysis
-from turnlat.report.check import sentence
 from turnlat.run import Run
 from turnlat.summaries import latency
 from turnlat.turns.ledger import USER_TURNS
@@ -44,7 +43,12 @@ class Held:
 
     rule: str
     verdict: str
-    sentence: str
+    found: float | None
+    unit: str
+    """`seconds`, `share` or `count`: what `found` is in."""
+    turns: int
+    reason: str
+    """Why it could not be judged, or what must be known beside the numbers."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +152,16 @@ def _held(run: Run, finished: pl.DataFrame, rule: Limit) -> Held:
         result = limits.hold(over, rule)
     except UsageError as error:
         # The column is known: its value may still come.
-        return Held(rule.text, Verdict.NOT_JUDGED.value, error.message)
-    return Held(rule.text, result.verdict.value, sentence(result))
+        verdict = Verdict.NOT_JUDGED.value
+        return Held(rule.text, verdict, None, rule.subject.unit, 0, error.message)
+    return Held(
+        rule.text,
+        result.verdict.value,
+        result.found,
+        rule.subject.unit,
+        result.turns,
+        result.reason,
+    )
 
 
 def _last(rows: pl.DataFrame, wait: str) -> list[Row]:

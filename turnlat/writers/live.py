@@ -30,6 +30,7 @@ _LONGEST_TREND = 100
 _STALE = 60.0
 """After so many seconds without a turn a reader should know."""
 
+_VERDICT, _RULE = 6, 28
 _VERDICTS = {"passed": "green", "failed": "bold red"}
 _SESSION, _WIDE_SESSION, _WIDE = 14, 26, 110
 
@@ -164,10 +165,13 @@ def _metric(one: Rolling, wait: str, page: Page) -> Text:
 
 def _limit(held: Held, page: Page) -> Text:
     style = _VERDICTS.get(held.verdict, "yellow")
-    text = f"{held.verdict}: {visible(held.rule)}"
-    if held.sentence:
-        text += f" · {visible(held.sentence)}"
-    return Text(shortened(text, page.width), style=style)
+    found = ""
+    if held.found is not None:
+        found = f"{units.quantity(held.found, held.unit)} over {plural(held.turns, 'turn')}"
+    told = f" ({visible(held.reason)})" if found and held.reason else visible(held.reason)
+    rule = visible(held.rule)
+    text = f"{held.verdict:<{_VERDICT}}  {rule:<{_RULE}}  {found}{told}"
+    return Text(shortened(text.rstrip(), page.width), style=style)
 
 
 def _rows(rows: list[Row], page: Page) -> list[Text]:
@@ -202,6 +206,7 @@ def _outcome(row: Row) -> str:
     if not row.told:
         return "…"
     said = {
+        "replied": "answered, the wait is unknown",
         "silent": "no audio followed",
         "initiated": "the agent spoke unasked",
         "discarded": "generated, never heard",
