@@ -170,6 +170,7 @@ class _Log:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"{self.name}: cannot be read: {reason}") from error
         if sources.is_packed(file):
+            file.close()
             raise InputError(
                 f"{self.name}: is packed, and packed files do not grow",
                 hint=f"turnlat analyze {self.name} reads it",

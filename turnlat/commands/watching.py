@@ -121,7 +121,7 @@ class Session:
                 self._watch.forget(now)
                 forgot_at = now
             first = False
-            self._stop.wait(POLL)
+            self._stop.wait(max(0.0, POLL - (time.monotonic() - now)))
 
     def _screen(self) -> AbstractContextManager[live.Screen | None]:
         if self._asked.format == "view" and console.is_terminal():

@@ -22,6 +22,10 @@ LONGEST = 5_000
 HISTORY = 100_000
 """So many turns are remembered."""
 
+LONGEST_UNBUILT = 0.5
+"""Records of one turn come in bursts: building waits for the end of one, but so long at most."""
+
+_LONG_AGO = float("-inf")
 _STATE = ("row", "group", "touched", "opened", "told", members.MARK)
 
 
@@ -37,7 +41,7 @@ class Watch:
         self._live = Conversations()
         self._arrivals = Arrivals()
         self._tally = Tally()
-        self._changed: set[int] = set()
+        self._changed: dict[int, tuple[float, float]] = {}
         self._told: set[int] = set()
         self._told_speeches: set[tuple[str, str]] = set()
         self._turns_before: dict[str, int] = {}
@@ -71,17 +75,23 @@ class Watch:
             self._tally += part.tally
             marked = members.mark(replace(part, tally=Tally()), len(self._arrivals))
             self._arrivals.add(part, now, written)
-            self._changed |= self._live.take(marked)
+            for group in self._live.take(marked):
+                since, _ = self._changed.get(group, (now, now))
+                self._changed[group] = (since, now)
 
     def tell(self, now: float) -> pl.DataFrame:
         """The rows that were finished since the last time: of the turn table, in its order."""
-        self._rebuild()
+        calm = now - self._settle / 2
+        self._rebuild(
+            group
+            for group, (since, last) in self._changed.items()
+            if last <= calm or since <= now - LONGEST_UNBUILT
+        )
         return self._tell(finished(now, self._settle))
 
     def close(self) -> pl.DataFrame:
         """All rows that were not told yet: nothing follows."""
-        self._changed |= set(self._live.index()["group"].unique())
-        self._rebuild()
+        self._rebuild(self._live.index()["group"].unique())
         return self._tell(pl.lit(value=True))
 
     def ledger(self) -> Ledger:
@@ -92,7 +102,7 @@ class Watch:
 
     def forget(self, now: float) -> None:
         """Drop conversations that were quiet for long, and the beginnings of very long ones."""
-        self._rebuild()
+        self._rebuild(self._changed)
         index = self._live.index().with_columns(
             arrived=self._arrivals.of(self._live.index()["number"])
         )
@@ -117,11 +127,13 @@ class Watch:
         speeches = told.select("session", "speech_id").drop_nulls().rows()
         self._told_speeches |= set(speeches)
 
-    def _rebuild(self) -> None:
+    def _rebuild(self, groups: Iterable[int]) -> None:
         """Build the turns of conversations that changed, in the place of what they were."""
-        changed, self._changed = self._changed, set()
+        changed = set(groups)
         if not changed:
             return
+        for group in changed:
+            self._changed.pop(group, None)
         # Groups that joined others are renamed: what has no records any more is gone.
         index = self._live.index()
         still = set(index["group"].unique()) - changed
@@ -204,7 +216,7 @@ class Watch:
         kept = self._rows.join(rows.select("row"), on="row", how="anti")
         self._rows = kept
         self._owned = self._owned.join(kept.select("row"), on="row", how="semi")
-        self._changed |= again
+        self._changed |= dict.fromkeys(again, (_LONG_AGO, _LONG_AGO))
 
 
 def _contract(rows: pl.DataFrame) -> pl.DataFrame:

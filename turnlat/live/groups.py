@@ -80,13 +80,14 @@ def own_sessions(records: Records) -> sessions.Frames:
 
 def keys_of(kind: str, frame: pl.DataFrame) -> Iterator[tuple[Hashable, ...]]:
     """The keys of every record: its session, speech and request, an EOU's delays."""
-    columns = ["session", "named_speech", "request_id", "timestamp", *_DELAYS.get(kind, ())]
-    for session, speech, request, timestamp, *delays in frame.select(columns).iter_rows():
+    columns = ["plain", "session", "named_speech", "request_id", "timestamp"]
+    rows = frame.select(*columns, *_DELAYS.get(kind, ())).iter_rows()
+    for plain, session, speech, request, timestamp, *delays in rows:
         keys: list[Hashable] = [("session", session)]
         if speech is not None:
             keys.append(("speech", speech))
         if request is not None and kind in ("llm", "tts"):
             keys.append(("request", request, timestamp))
-        if delays and (delays[0] or 0) > 0:
+        if delays and not plain and (delays[0] or 0) > 0:
             keys.append(("delays", *delays))
         yield tuple(keys)
