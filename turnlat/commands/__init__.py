@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from turnlat import __version__
-from turnlat.commands import analyze, check, configuration, formats, watch
+from turnlat.commands import analyze, check, configuration, formats, show, watch
 from turnlat.commands.console import ReaderGoneError, say
 from turnlat.errors import ExitCode, TurnlatError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("analyze")(analyze.analyze)
 app.command("check")(check.check)
+app.command("show")(show.show)
 app.command("watch")(watch.watch)
 app.command("formats")(formats.formats)
 

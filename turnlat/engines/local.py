@@ -31,20 +31,7 @@ def tabulate(
 
     Raises `InputError` where a source cannot be read, or none of them holds metrics.
     """
-    sources, broken = list(sources), list[str]()
-    with closing(Readers(jobs, options, range_bytes)) as readers:
-        parts = (
-            part
-            for source in sources
-            for part in _read(source, options, block_bytes, broken, readers)
-        )
-        records = Records.concat(parts, options.keep)
-    if broken and not records.count:
-        raise InputError(broken[0])
-    if not records.count:
-        error = _no_metrics(sources, records.tally)
-        error.rejected = records.tally.rejected
-        raise error
+    records, broken = gather(sources, options, block_bytes, jobs=jobs, range_bytes=range_bytes)
     built = turns.build(records)
     return Tables(
         frame=built.frame,
@@ -59,6 +46,35 @@ def tabulate(
         broken=broken,
         notes=built.notes,
     )
+
+
+def gather(
+    sources: Iterable[Source],
+    options: Options = _AS_IT_IS,
+    block_bytes: int = BLOCK_BYTES,
+    *,
+    jobs: int = 1,
+    range_bytes: int = RANGE_BYTES,
+) -> tuple[Records, list[str]]:
+    """The records of all lines of `sources`, and which archives broke.
+
+    Raises `InputError` where a source cannot be read, or none of them holds metrics.
+    """
+    sources, broken = list(sources), list[str]()
+    with closing(Readers(jobs, options, range_bytes)) as readers:
+        parts = (
+            part
+            for source in sources
+            for part in _read(source, options, block_bytes, broken, readers)
+        )
+        records = Records.concat(parts, options.keep)
+    if broken and not records.count:
+        raise InputError(broken[0])
+    if not records.count:
+        error = _no_metrics(sources, records.tally)
+        error.rejected = records.tally.rejected
+        raise error
+    return records, broken
 
 
 def _read(
