@@ -32,7 +32,7 @@ POLL = 0.1
 REFRESH = 1.0
 """Seconds after which a frame is drawn anew though nothing came: it tells how long ago that was."""
 
-LEDGER_REFRESH = 2.0
+LEDGER_REFRESH = 1.0
 """The ledger needs a look at all live records: not at every frame."""
 
 FORGETTING = 5.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -40,12 +41,15 @@ class Screen:
 
     def __init__(self, page: Page) -> None:
         self._page = page
+        # A terminal can be resized, which these do not follow.
+        environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
         self._console = Console(
             highlight=False,
             markup=False,
             emoji=False,
             no_color=not page.colour,
             legacy_windows=False,
+            _environ=environment,
         )
         self._live = Live(
             console=self._console, screen=True, auto_refresh=False, vertical_overflow="crop"
