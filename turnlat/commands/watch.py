@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from enum import Enum
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from turnlat.commands import console
-from turnlat.errors import ExitCode
+from turnlat.errors import ExitCode, UsageError
 
 SHORTEST_MEMORY = 60.0
 MEMORY_OF_TURNS = 900.0
@@ -89,7 +88,12 @@ def watch(
     span = windows.parse(window)
     memory = max(span.seconds or MEMORY_OF_TURNS, SHORTEST_MEMORY)
     colour = console.colour() and not no_color
-    shown = format or (FormatName.view if once or sys.stdout.isatty() else FormatName.lines)
+    shown = format or (FormatName.view if once or console.is_terminal() else FormatName.lines)
+    if shown is FormatName.view and not (once or console.is_terminal()):
+        raise UsageError(
+            "--format view: stdout is no terminal",
+            hint="--format lines or jsonl, or --once for a single frame",
+        )
     session = watching.Session(
         Follower(logs, Options(unwrap=unwrap), from_start=from_start, clock=time.monotonic),
         Watch(settle=settle, forget_after=memory),

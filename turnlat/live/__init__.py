@@ -143,8 +143,9 @@ class Watch:
         last = kept["row"].max()
         shift = (last + 1) if isinstance(last, int) else 0
         shifted = rows.with_columns(pl.col("row") + shift)
-        self._rows = pl.concat([kept, shifted])
-        self._owned = pl.concat([owned, new_owned.with_columns(pl.col("row") + shift)])
+        moved = new_owned.with_columns(pl.col("row") + shift)
+        self._rows = pl.concat([kept, shifted], rechunk=True)
+        self._owned = pl.concat([owned, moved], rechunk=True)
 
     def _tabulate(self, groups: set[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The rows of some groups with their state, and the records of each."""

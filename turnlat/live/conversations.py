@@ -16,6 +16,9 @@ from turnlat.turns import Turns, members
 
 _GROUP = "group"
 
+MOST_CHUNKS = 64
+"""Every look at a log adds a chunk to each frame, and many chunks make it slow."""
+
 _QUIET = {"stt", "other", "tool", "transcript", "loss"}
 """Kinds whose records make no turn and change none."""
 
@@ -40,9 +43,8 @@ class Conversations:
         for kind in (kind for kind, frame in own.items() if frame.height):
             groups = [self._groups.group([*keys, *together]) for keys in keys_of(kind, own[kind])]
             column = pl.Series(_GROUP, groups, dtype=pl.Int64)
-            self._frames[kind] = pl.concat(
-                [self._frames[kind], records.frames[kind].with_columns(column)]
-            )
+            whole = pl.concat([self._frames[kind], records.frames[kind].with_columns(column)])
+            self._frames[kind] = whole.rechunk() if whole.n_chunks() > MOST_CHUNKS else whole
             changed |= set(groups) if kind not in _QUIET else set()
         renamed = self._groups.settle()
         if renamed:
