@@ -28,6 +28,9 @@ from turnlat.errors import InputError, UsageError
 from turnlat.following import Follower
 from turnlat.live import Watch, windows
 from turnlat.readers import LineReader, Options
+from turnlat.report import live as reports
+from turnlat.writers import Page
+from turnlat.writers import live as writer
 
 ROOT = Path(__file__).parent.parent
 WRITER = Path(__file__).parent / "support" / "hook_writer.py"
@@ -143,6 +146,37 @@ def test_a_log_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     assert code == 130
     [(_, line)] = watched.lines
     assert b"turn 1  replied  1,200 ms = transcription 200 + endpointing 300" in line
+
+
+def test_what_is_there_already_is_told_where_it_lies_in_the_window(tmp_path: Path) -> None:
+    """And Ctrl-C tells what was still waiting."""
+    old = [record for n in range(3) for record in talk(n, 600.0 * n)]
+    write_log(tmp_path / "agent.jsonl", [*old, eou("speech_9", 1_210.0)])
+    with watching("agent.jsonl", "--window", "11m", "--format", "jsonl", cwd=tmp_path) as watched:
+        watched.wait_for(3)
+        _, summary = watched.interrupt()
+    told = [json.loads(line)["speech_id"] for _, line in watched.lines]
+    assert told == ["speech_1", "speech_2", "speech_9"]
+    assert "turns: 3 replied, 1 silent" in summary
+
+
+def test_logs_of_one_session_complete_each_other(tmp_path: Path) -> None:
+    """A hook's log and the worker's own, which tells the same metrics again without ids."""
+    folder, parts = ROOT / "tests/data/1.8.9/main", []
+    names = ["hook.jsonl", "production.jsonl", "events.jsonl"]
+    follower = follow(*(tmp_path / name for name in names))
+    watch = fresh()
+    for share in (3, 2, 1):
+        for name in names:
+            data = (folder / name).read_bytes()
+            (tmp_path / name).write_bytes(data[: len(data) // share])
+        parts = follower.poll()
+        watch.take(parts, 0.0)
+        watch.tell(0.0)
+    watch.take(follower.finish(), 0.0)
+    run = turnlat.load(*(tmp_path / name for name in names))
+    assert_frame_equal(watch.close(), run.frame)
+    assert watch.ledger() == run.ledger
 
 
 def test_ctrl_c_without_a_turn_says_so(tmp_path: Path) -> None:
@@ -371,14 +405,24 @@ def test_stdin_ends_a_watch(turnlat: Callable) -> None:
     assert "1 user turn" in done.stderr
 
 
-@pytest.mark.parametrize("width", [60, 80, 120, 200])
-def test_one_frame_fits_any_page(turnlat: Callable, width: int) -> None:
+@pytest.mark.parametrize(("width", "lines"), [(60, 14), (80, 24), (120, 24), (200, 50)])
+def test_one_frame_fits_any_page(turnlat: Callable, width: int, lines: int) -> None:
     rule = "e2e_latency.p95 < 1.5s"
-    for lines in ("12", "24", "50"):
-        args = ("watch", "sample_logs/hook.jsonl", "--once", "--limit", rule)
-        done = turnlat(*args, cwd=ROOT, COLUMNS=str(width), LINES=lines)
-        shown = done.stdout.splitlines()
-        assert (done.exit, done.stderr) == (0, "")
-        assert len(shown) < int(lines)
-        assert max(map(len, shown)) <= width
-        assert any(line.startswith(f"failed  {rule}") for line in shown)
+    args = ("watch", "sample_logs/hook.jsonl", "--once", "--limit", rule)
+    done = turnlat(*args, cwd=ROOT, COLUMNS=str(width), LINES=str(lines))
+    shown = done.stdout.splitlines()
+    assert (done.exit, done.stderr) == (0, "")
+    assert len(shown) < lines
+    assert max(map(len, shown)) <= width
+    assert any(line.startswith(f"failed  {rule}") for line in shown)
+
+
+@pytest.mark.parametrize("width", [1, 12, 30])
+def test_a_frame_fits_a_page_that_is_too_small_for_it(width: int) -> None:
+    rows = turnlat.load(ROOT / "sample_logs/hook.jsonl").frame
+    run = turnlat.load(ROOT / "sample_logs/hook.jsonl")
+    view = reports.view(run, pl.Series([True] * rows.height), "15m", [], [])
+    for height in range(1, 30):
+        frame = writer.lines(view, Page(width=width), height, writer.now())
+        assert len(frame) <= height
+        assert all(line.cell_len <= width for line in frame)

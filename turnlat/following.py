@@ -22,8 +22,8 @@ from turnlat.readers import LineReader, Options
 from turnlat.records import Records
 from turnlat.sources import BLOCK_BYTES, LONGEST_LINE, STDIN
 
-START_BYTES = 64 * 1024 * 1024
-"""Of a log that is there already, only so much is read: a window is never as long as a log."""
+START_BYTES = 16 * 1024 * 1024
+"""Of a log that is there already only the end is read: some 15,000 turns, a window of hours."""
 
 LEAVING = 5.0
 """A file that was rotated away is read for this many more seconds: its writer may be late."""

@@ -75,9 +75,11 @@ class Watch:
             self._tally += part.tally
             marked = members.mark(replace(part, tally=Tally()), len(self._arrivals))
             self._arrivals.add(part, now, written)
+            # A log that was there already is no burst whose end should be waited for.
+            came = now if written is None else _LONG_AGO
             for group in self._live.take(marked):
-                since, _ = self._changed.get(group, (now, now))
-                self._changed[group] = (since, now)
+                since, _ = self._changed.get(group, (came, came))
+                self._changed[group] = (since, came)
 
     def tell(self, now: float) -> pl.DataFrame:
         """The rows that were finished since the last time: of the turn table, in its order."""
