@@ -7,6 +7,7 @@
      run        ──report────▶  Report      what to show: titled tables of raw values, notes
      report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet
 
+A log that grows goes the same way a look at a time: `following` reads, `live` keeps the turns.
 `engines` run the first half, `commands` are the command line. Modules import downwards only:
 
     commands
