@@ -41,7 +41,7 @@ class Terminal:
 
     def start(self, folder: Path, command: str) -> None:
         size = ["-x", str(self.columns), "-y", str(self.lines)]
-        shell = f"cd {folder} && PYTHONUTF8=1 {command}; echo exit code $?; sleep 60"
+        shell = f"export PYTHONUTF8=1; cd {folder} && {command}; echo exit code $?; sleep 60"
         self.tmux("new-session", "-d", *size, shell, ";", "set", "-g", "status", "off")
 
     def shown(self, *args: str) -> list[str]:
@@ -101,3 +101,15 @@ def test_show_in_a_terminal(terminal: Terminal, tmp_path: Path) -> None:
     assert "█▓" in track
     assert sum(line.lstrip().startswith("agent.jsonl:") for line in shown) == 3
     assert max(map(cell_len, shown)) <= terminal.columns
+
+
+def test_a_plain_terminal_gets_ascii_without_colour(terminal: Terminal, tmp_path: Path) -> None:
+    log = tmp_path / "agent.jsonl"
+    records = [eou("a", 0.0), llm("a", 0.0), tts("a", 0.5), eou("b", 9.0)]
+    log.write_text("".join(json.dumps(record) + "\n" for record in records))
+    command = f"{sys.executable} -m turnlat watch agent.jsonl --limit '{BROKEN}'"
+    terminal.start(tmp_path, f"PYTHONUTF8=0 PYTHONIOENCODING=ascii NO_COLOR=1 {command}")
+    shown = terminal.wait_for("2 user turns in 1 session, 1 limit broken")
+    assert all(line.isascii() for line in shown)
+    assert any("LLLL" in line for line in shown)
+    assert not re.search(r"\x1b\[[\d;]*[349][0-7]m", "".join(terminal.shown("-e")))

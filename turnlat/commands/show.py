@@ -16,7 +16,7 @@ def show(
     session: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SESSION[/TURN]]",
+            metavar="SESSION[/TURN]",
             help="The session, its beginning, or a pattern with *; and one of its turns.",
             show_default=False,
         ),
