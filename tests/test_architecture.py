@@ -16,7 +16,7 @@ PACKAGE = Path(turnlat.__file__).parent
 
 OWNERS = {
     "typer": {"turnlat.commands"},
-    "rich": {"turnlat.writers.terminal"},
+    "rich": {f"turnlat.writers.{name}" for name in ("drawing", "terminal", "live", "timeline")},
     "scipy": {"turnlat.analysis.statistics"},
     "orjson": {"turnlat.readers", "turnlat.writers", "turnlat.run"},
     "msgspec": {"turnlat.readers", "turnlat.writers", "turnlat.records"},

@@ -8,6 +8,7 @@
      results    ──report────▶  Report      what to show: titled tables of raw values, notes
      report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet
 
+A log that grows goes the same way a look at a time: `following` reads, `live` keeps the turns.
 `engines` run the first half, `commands` are the command line, `hook` runs inside the agent and
 writes such a log. Modules import downwards only:
 
@@ -15,9 +16,10 @@ writes such a log. Modules import downwards only:
     writers
     report
     analysis
+    live | conversation
     run
     engines
-    selection | summaries | reading
+    selection | summaries | reading | following
     turns | readers | sources
     records | blocks | metrics | notes
     frames

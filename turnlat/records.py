@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
@@ -347,6 +347,17 @@ class Records:
 
         return {kind: frames.build(schema(kind, self.keep), self.rows[kind]) for kind in KINDS}
 
+    @classmethod
+    def of_frames(
+        cls, frames: dict[str, pl.DataFrame], tally: Tally, keep: tuple[str, ...] = ()
+    ) -> Records:
+        """Records that are frames already."""
+        records = cls(
+            {kind: [Rows(frame.height, {})] for kind, frame in frames.items()}, tally, keep
+        )
+        vars(records)["frames"] = frames
+        return records
+
     def moved(self, lines: int) -> Records:
         """The same of lines that so many others of their file come before."""
         rows = {
@@ -358,13 +369,19 @@ class Records:
     @classmethod
     def concat(cls, parts: Iterable[Records], keep: tuple[str, ...] = ()) -> Records:
         """All parts as one, in their order."""
-        whole = cls({kind: [] for kind in KINDS}, Tally(), keep)
-        tally = whole.tally
-        for part in parts:
-            tally += part.tally
-            for kind, rows in part.rows.items():
-                whole.rows[kind].extend(rows)
-        return replace(whole, tally=tally)
+        parts = list(parts)
+        tally = sum((part.tally for part in parts), Tally())
+        if any("frames" in vars(part) for part in parts):
+            return cls.of_frames(_stacked(parts), tally, keep)
+        rows = {kind: [rows for part in parts for rows in part.rows[kind]] for kind in KINDS}
+        return cls(rows, tally, keep)
+
+
+def _stacked(parts: Sequence[Records]) -> dict[str, pl.DataFrame]:
+    """One frame per kind of parts whose rows may have gone over into frames."""
+    import polars as pl  # noqa: PLC0415  # readers need none
+
+    return {kind: pl.concat([part.frames[kind] for part in parts]) for kind in KINDS}
 
 
 class Collector:

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from turnlat import __version__
-from turnlat.commands import analyze, check, compare, configuration, formats, hook
+from turnlat.commands import (
+    analyze,
+    check,
+    compare,
+    configuration,
+    formats,
+    hook,
+    show,
+    watch,
+)
 from turnlat.commands.console import ReaderGoneError, say
 from turnlat.commands.values import spare_pydantic
 from turnlat.errors import ExitCode, TurnlatError
@@ -23,6 +32,8 @@ app = typer.Typer(
 app.command("analyze")(analyze.analyze)
 app.command("check")(check.check)
 app.command("compare")(compare.compare)
+app.command("show")(show.show)
+app.command("watch")(watch.watch)
 app.command("formats")(formats.formats)
 app.command("hook")(hook.hook)
 

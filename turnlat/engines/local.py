@@ -37,17 +37,7 @@ def tabulate(
 
 def tabulate_with(readers: Readers, sources: Iterable[Source]) -> Tables:
     """What `tabulate` gives, with `readers` that may have begun."""
-    sources = list(sources)
-    parts = (part for source in sources for part in readers.read(source))
-    records = Records.concat(parts, readers.options.keep)
-    readers.close()
-    broken = readers.broken
-    if broken and not records.count:
-        raise InputError(broken[0])
-    if not records.count:
-        error = _no_metrics(sources, records.tally)
-        error.rejected = records.tally.rejected
-        raise error
+    records, broken = gather_with(readers, sources)
     built = turns.build(records)
     return Tables(
         frame=built.frame,
@@ -62,6 +52,31 @@ def tabulate_with(readers: Readers, sources: Iterable[Source]) -> Tables:
         broken=broken,
         notes=built.notes,
     )
+
+
+def gather(sources: Iterable[Source], options: Options = _AS_IT_IS) -> Records:
+    """The records of all lines of `sources`.
+
+    Raises `InputError` where a source cannot be read, or none of them holds metrics.
+    """
+    with closing(Readers(options)) as readers:
+        return gather_with(readers, sources)[0]
+
+
+def gather_with(readers: Readers, sources: Iterable[Source]) -> tuple[Records, list[str]]:
+    """The records of all lines of `sources`, and which archives broke."""
+    sources = list(sources)
+    parts = (part for source in sources for part in readers.read(source))
+    records = Records.concat(parts, readers.options.keep)
+    readers.close()
+    broken = readers.broken
+    if broken and not records.count:
+        raise InputError(broken[0])
+    if not records.count:
+        error = _no_metrics(sources, records.tally)
+        error.rejected = records.tally.rejected
+        raise error
+    return records, broken
 
 
 _HOW_TO_LOG = (
