@@ -70,7 +70,7 @@ def analyze(
             "--output",
             "-o",
             metavar="FILE",
-            help="Also write this file (.csv .parquet .json .jsonl .md); repeatable.",
+            help="Also write this file (.csv .parquet .json .jsonl .md .html .svg); repeatable.",
             show_default=False,
         ),
     ] = None,
