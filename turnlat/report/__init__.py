@@ -86,6 +86,8 @@ class Figure:
     title: str
     alternative: str
     """What it shows in words, for those who do not see it."""
+    about: str
+    """How to read it."""
     data: Mapping[str, pl.DataFrame]
     choices: Sequence[str] = ()
     """What the reader picks from: the `choice` column of the frames is a place in it."""

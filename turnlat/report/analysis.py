@@ -22,7 +22,7 @@ from turnlat.units import plural
 SCHEMA = "turnlat/analysis/1"
 OVERVIEW_ROWS = 10
 """A table with more rows is cut in the overview, and says so."""
-PAGE_ROWS = 200
+PAGE_ROWS = 100
 """The same on a page."""
 
 ALIASES = {"model": "llm_model", "agent": "agent_name"}

@@ -25,7 +25,8 @@ def shifts(deciles: pl.DataFrame) -> Figure:
         "shifts",
         "shifts",
         "how far each decile moved",
-        f"Candidate less baseline, above 0 is slower: {', '.join(told)}.",
+        f"Candidate less baseline: {', '.join(told)}.",
+        "Above 0 the candidate is slower; the band holds all deciles at once.",
         {"deciles": deciles.select("decile", "shift", "low", "high")},
     )
 
@@ -43,7 +44,8 @@ def changes(parts: pl.DataFrame) -> Figure:
         "changes",
         "changes",
         "where the change of the mean wait comes from",
-        f"Candidate less baseline, above 0 is slower: {', '.join(told)}.",
+        f"Candidate less baseline: {', '.join(told)}.",
+        "Right of 0 the candidate is slower; the lines are 95 % intervals.",
         {"parts": labelled},
     )
 

@@ -64,11 +64,11 @@ def _percentile(row: dict[str, Any], name: str) -> Fact:
 
 
 _TURNS = (
-    Column("began", "moment"),
-    Column("session", "text"),
-    Column("turn", "count"),
-    Column("outcome", "text"),
     Column("wait", "milliseconds"),
+    Column("turn", "count"),
+    Column("session", "text"),
+    Column("outcome", "text"),
+    Column("first record", "place"),
     Column("total", "milliseconds"),
     Column("silence", "milliseconds"),
     *(Column(metric.label, "milliseconds") for metric in COMPONENTS),
@@ -76,8 +76,8 @@ _TURNS = (
     Column("LLM", "text"),
     Column("TTS", "text"),
     Column("STT", "text"),
-    Column("first record", "place"),
     Column("notes", "codes"),
+    Column("began", "moment"),
 )
 
 
@@ -87,11 +87,11 @@ def _turns(run: Run, wait: str) -> Table:
         wait, "session", "turn", descending=[True, False, False], nulls_last=True
     ).head(ROWS)
     rows = slowest.select(
-        pl.coalesce("user_stopped_at", RECORDED_AT),
-        "session",
-        "turn",
-        "outcome",
         "e2e_latency",
+        "turn",
+        "session",
+        "outcome",
+        pl.struct("source", "line").alias("place"),
         "total_latency",
         "longest_silence",
         *(metric.name for metric in COMPONENTS),
@@ -99,8 +99,8 @@ def _turns(run: Run, wait: str) -> Table:
         "llm_model",
         "tts_model",
         "stt_model",
-        pl.struct("source", "line").alias("place"),
         "notes",
+        pl.coalesce("user_stopped_at", RECORDED_AT),
     )
     values = [_with_place(row, rows.columns.index("place")) for row in rows.iter_rows()]
     left_out = run.frame.height - slowest.height

@@ -56,8 +56,9 @@ def distribution(
     return Figure(
         "distribution",
         "distribution",
-        f"how long users waited: {METRICS[wait].label}",
+        "how long users waited" if wait == "e2e_latency" else f"how long users waited: {wait}",
         f"Cumulative share of turns by their wait. {' '.join(told)}",
+        "The height of the curve is the share of turns that waited no longer.",
         {"curves": curves, "marks": marks},
     )
 
@@ -101,7 +102,8 @@ def stack(turns: pl.DataFrame, *, wait: str = "e2e_latency", slowest: int = 5) -
 
     Percentiles of components do not add up to a percentile of the wait, so a percentile's row is
     the mean of the turns whose rank is within 2.5 % of it: those do.
-    `parts`: order, row, component, length, then `PLACE`. `waits`: order, row, wait, turns.
+    `parts`: order, row, component, length, then `PLACE`. `waits`: order, row, wait, turns, end
+    (where the row's parts end: behind the wait, where some are negative), then `PLACE`.
     """
     ordered = turns.drop_nulls(wait).sort(wait, "session", "turn")
     if not ordered.height:
@@ -110,16 +112,36 @@ def stack(turns: pl.DataFrame, *, wait: str = "e2e_latency", slowest: int = 5) -
         (f"{name}", _around(ordered, share)) for name, share in PERCENTILES.items() if name != "p99"
     ]
     last = ordered.tail(slowest).reverse()
-    groups += [(f"slowest {n + 1}", last.slice(n, 1)) for n in range(last.height)]
+    groups += [(_rank(n), last.slice(n, 1)) for n in range(last.height)]
     parts = pl.concat([_parts(n, name, group) for n, (name, group) in enumerate(groups)])
     waits = pl.concat([_mean(n, name, group, wait) for n, (name, group) in enumerate(groups)])
     return Figure(
         "components",
         "stack",
         "what the wait is made of",
-        " ".join(_told_parts(name, parts) for name, _ in groups[:3]),
+        " ".join(_told_parts(name, parts) for name, _ in groups),
+        f"{_told_groups(groups[0][1].height)}{SAVED if _saved(parts) else ''}",
         {"parts": parts, "waits": waits},
     )
+
+
+SAVED = " A part left of 0 is time that preemptive generation saved."
+
+
+def _saved(parts: pl.DataFrame) -> bool:
+    return parts.filter((pl.col("component") == "llm_offset") & (pl.col("length") < 0)).height > 0
+
+
+def _told_groups(number: int) -> str:
+    around = f"the mean of the turns around it ({number:,} at p50), whose parts add up"
+    at = around if number > 1 else "the turn next to it"
+    return f"At a percentile: {at}. Below: the slowest turns, one by one."
+
+
+def _rank(number: int) -> str:
+    """`slowest`, `2nd slowest`, …: there are few."""
+    ranks = ("", "2nd ", "3rd ")
+    return f"{ranks[number] if number < len(ranks) else f'{number + 1}th '}slowest"
 
 
 def _around(ordered: pl.DataFrame, share: float) -> pl.DataFrame:
@@ -148,7 +170,14 @@ def _mean(order: int, row: str, group: pl.DataFrame, wait: str) -> pl.DataFrame:
         pl.lit(row).alias("row"),
         pl.col(wait).mean().alias("wait"),
         pl.len().cast(pl.Int64).alias("turns"),
+        pl.max_horizontal(pl.col(wait).mean(), _positive()).alias("end"),
     ).join(_identity(group), how="cross")
+
+
+def _positive() -> pl.Expr:
+    names = (metric.name for metric in COMPONENTS)
+    means = [pl.col(name).fill_null(0.0).mean().clip(lower_bound=0.0) for name in names]
+    return pl.sum_horizontal(means)
 
 
 def _identity(group: pl.DataFrame) -> pl.DataFrame:
@@ -185,6 +214,7 @@ def timeline(turns: pl.DataFrame, *, time: str, wait: str = "e2e_latency") -> Fi
         "timeline",
         "timeline",
         "the wait over time" if dots is known else "the wait over time, and the slowest turns",
+        _told_starts(known),
         _told_starts(known),
         {"turns": dots.select("at", "wait", "first", *PLACE), "bins": _bins(known)},
     )
@@ -256,5 +286,10 @@ def _ranges(turns: pl.DataFrame, column: str, metric: str) -> Figure | None:
     ]
     told += [f"{more:,} models with fewer turns are left out."] if more else []
     return Figure(
-        f"models_{metric}", "ranges", f"{label} by model", " ".join(told), {"models": rows}
+        f"models_{metric}",
+        "ranges",
+        f"{label} by model",
+        " ".join(told),
+        f"{METRICS[metric].meaning}. {told[-1] if more else ''}",
+        {"models": rows},
     )

@@ -38,14 +38,15 @@ def waterfalls(turns: pl.DataFrame, *, wait: str = "e2e_latency") -> Figure | No
     )
     shown = shown.sort("choice", "turn")
     left_out = known.height - shown.height
-    more = f" {plural(left_out, 'turn')} of other sessions are left out." if left_out else ""
+    more = f" {plural(left_out, 'turn')} of faster sessions are left out." if left_out else ""
     return Figure(
         "waterfall",
         "waterfall",
         "turn by turn",
-        "Each turn's components from the end of the user's speech to the first sound of the "
-        "answer; the upper lane is hearing the user, the lower one answering, which starts early "
-        f"where generation was preemptive.{more} The turn table has the same numbers.",
+        "The components of each turn of a session on the clock; the turn table has the same "
+        "numbers.",
+        "Upper lane: hearing the user. Lower lane: answering; it starts before the upper one ends "
+        f"where generation was preemptive. The line is the first sound of the answer.{more}",
         {
             "parts": _parts(_placed(shown, wait)),
             "waits": shown.select(

@@ -25,9 +25,10 @@ def write(report: Report, page: Page) -> bytes:  # noqa: ARG001
     """The whole page; the same report gives the same bytes."""
     shown = report.exhibits()
     bundle, script = _bundle(), _resource("page.js")
+    title, lines = _headline(report)
     content = {
-        "title": tables.escaped(_title(report), 120),
-        "headline": "".join(f"<p>{tables.escaped(line)}</p>" for line in report.headline),
+        "title": tables.escaped(title or "report", 120),
+        "headline": "".join(f"<p>{tables.escaped(line)}</p>" for line in lines),
         "policy": _policy(bundle, script),
         "style": palette.style() + _resource("page.css"),
         "facts": tables.facts(shown.facts),
@@ -44,8 +45,11 @@ def write(report: Report, page: Page) -> bytes:  # noqa: ARG001
     return Template(_resource("page.html")).substitute(content).encode()
 
 
-def _title(report: Report) -> str:
-    return report.headline[0].partition(": ")[0] if report.headline else "report"
+def _headline(report: Report) -> tuple[str, Sequence[str]]:
+    """The page's title, which the headline's first line begins with, and the rest of it."""
+    first, *others = report.headline or [""]
+    title, _, rest = first.partition(": ")
+    return title, [rest, *others] if rest else others
 
 
 def _resource(name: str) -> str:
@@ -74,29 +78,26 @@ def _figures(figures: Sequence[Figure]) -> str:
 
 def _figure(figure: Figure) -> str:
     title, told = tables.escaped(figure.title), tables.escaped(figure.alternative, 2_000)
+    about = tables.escaped(figure.about)
     choice = _choice(figure) if figure.choices else ""
-    legend = tables.legend() if figure.kind in ("stack", "waterfall") else ""
     return (
         f'<figure class="card {figure.kind}" id="figure-{figure.name}">'
-        f"<h2>{title}</h2>{choice}{legend}{_KEYS.get(figure.kind, '')}"
+        f"<h2>{title}</h2>{choice}{_legend(figure)}"
         f'<div class="chart" role="img" aria-label="{title}. {told}" data-figure="{figure.name}">'
-        f"</div><figcaption>{told}</figcaption></figure>"
+        f"</div><figcaption>{about}</figcaption></figure>"
     )
 
 
-_KEYS = {
-    "timeline": (
-        '<ul class="legend"><li><i class="dot" style="background:var(--mark)"></i>first turn of '
-        'its session</li><li><i class="dot" style="background:var(--accent)"></i>later turns</li>'
-        '<li><i class="rule"></i>p50</li><li><i class="rule dashed"></i>p95</li></ul>'
-    ),
-    "ranges": (
-        '<ul class="legend"><li><i class="dot" style="background:var(--accent)"></i>p50</li>'
-        '<li><i class="dot diamond" style="background:var(--muted)"></i>p90</li>'
-        '<li><i class="dot square" style="background:var(--mark)"></i>p95</li></ul>'
-    ),
-}
-"""What the marks of a chart mean, where its colours are no components."""
+def _legend(figure: Figure) -> str:
+    """What the marks of a chart mean."""
+    if figure.kind in ("stack", "waterfall"):
+        return tables.legend(set(figure.data["parts"]["component"]))
+    keys = charts.keys(figure)
+    items = "".join(
+        f'<li><i class="{shape}" style="--colour:{palette.variable(colour)}"></i>{label}</li>'
+        for shape, colour, label in keys
+    )
+    return f'<ul class="legend">{items}</ul>' if keys else ""
 
 
 def _choice(figure: Figure) -> str:

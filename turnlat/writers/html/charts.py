@@ -5,10 +5,12 @@ To add one: a function, and its line in `CHARTS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import altair as alt
+import polars as pl
 
 from turnlat.metrics import COMPONENTS
 from turnlat.report import Figure, FigureKind
@@ -39,6 +41,7 @@ CONFIG: dict[str, Any] = {
         "titleFontSize": 12,
         "labelLimit": 130,
         "titlePadding": 8,
+        "labelFlush": False,
     },
     "legend": {
         "labelColor": variable("ink"),
@@ -59,15 +62,38 @@ _PLACE = (
 def specification(figure: Figure) -> dict[str, Any]:
     """The Vega-Lite of a figure, as wide as its place; its data sets are named and not in it."""
     chart = CHARTS[figure.kind](figure).properties(width="container")
-    return chart.to_dict() | {"config": CONFIG, "autosize": {"type": "fit-x", "contains": "padding"}}
+    return chart.to_dict() | {"config": CONFIG}
+
+
+def keys(figure: Figure) -> Sequence[tuple[str, str, str]]:
+    """Shape, colour and meaning of the marks of a chart, where they are no components."""
+    if figure.kind == "ranges":
+        return [(shape, colour, name) for name, _, shape, colour in _PERCENTILE_MARKS]
+    if figure.kind == "timeline":
+        dots = [("circle", "mark", "first turn of its session"), ("circle", "accent", "later turns")]
+        lines = [("solid", "ink", "p50"), ("dashed", "ink", "p95")] if _has_lines(figure) else []
+        return [*dots, *lines]
+    return []
+
+
+_PERCENTILE_MARKS = (
+    ("p50", 110, "circle", "accent"),
+    ("p90", 70, "diamond", "muted"),
+    ("p95", 90, "square", "mark"),
+)
+
+
+def _has_lines(figure: Figure) -> bool:
+    """Whether there are enough bins of time for a line."""
+    return figure.data["bins"].height > _MORE_THAN_ONE
 
 
 def _of(name: str) -> alt.Chart:
     return alt.Chart(alt.NamedData(name=name))
 
 
-def _wait_axis(title: str | None = "ms", **options: Any) -> alt.Axis:
-    return alt.Axis(title=title, format=MILLISECONDS, tickCount=6, **options)
+def _wait_axis(title: str = "ms", ticks: int = 6) -> alt.Axis:
+    return alt.Axis(title=title, format=MILLISECONDS, tickCount=ticks)
 
 
 def _component_colours() -> alt.Color:
@@ -89,6 +115,7 @@ def _distribution(figure: Figure) -> Chart:
     several = marks["series"].n_unique() >= _MORE_THAN_ONE
     middle, longest = marks["wait"].min(), figure.data["curves"]["wait"].max()
     heavy = longest > HEAVY_TAIL * middle  # type: ignore[operator]
+    shown = marks["percentile"].unique(maintain_order=True).to_list()
     scale = alt.Scale(type="log", nice=False) if heavy else alt.Scale(zero=True, nice=True)
     names = marks["series"].unique(maintain_order=True).to_list()
     colours = [variable(name) for name in (SERIES if several else ("accent",))]
@@ -97,7 +124,7 @@ def _distribution(figure: Figure) -> Chart:
         "series:N", scale=alt.Scale(domain=names, range=colours[: len(names)]), legend=legend
     )
     x = alt.X("wait:Q", scale=scale, axis=_wait_axis("wait, ms"))
-    y = alt.Y("share:Q", axis=alt.Axis(format="%", title="turns that waited no longer"))
+    y = alt.Y("share:Q", axis=alt.Axis(format="%", title="turns that waited no longer", tickCount=5))
     curves = _of("curves").encode(x=x, y=y)
     told = (alt.Tooltip("wait:Q", format=MILLISECONDS, title="wait, ms"),)
     of_turns = (*told, alt.Tooltip("share:Q", format=".1%", title="waited no longer"))
@@ -105,13 +132,13 @@ def _distribution(figure: Figure) -> Chart:
         curves.mark_line(interpolate="step-after", strokeWidth=2).encode(color=colour),
         curves.mark_circle(size=90, opacity=0).encode(tooltip=[*of_turns, *_PLACE]),
     ]
-    return alt.layer(*layers, *_percentiles(colour, named=several)).properties(height=300)
+    return alt.layer(*layers, *_percentiles(shown, colour, named=several)).properties(height=300)
 
 
-def _percentiles(colour: alt.Color, *, named: bool) -> list[alt.Chart]:
-    """A dot on the curve for each percentile; the median's text is right of it, the others' left.
+def _percentiles(shown: Sequence[str], colour: alt.Color, *, named: bool) -> list[alt.Chart]:
+    """A dot on the curve for each percentile, its text where the curve is not.
 
-    There the curve is not: it rises from the left below to the right above.
+    That is below it on the right; but a steep end of few turns leaves room on the left only.
     """
     label = "datum.percentile + '  ' + format(datum.wait, ',.0f') + ' ms'"
     marks = _of("marks").transform_calculate(label=label).encode(x="wait:Q", y="share:Q")
@@ -125,9 +152,24 @@ def _percentiles(colour: alt.Color, *, named: bool) -> list[alt.Chart]:
     dots = marks.mark_circle(size=60, opacity=1).encode(color=colour, tooltip=tips)
     if named:
         return [dots]
-    median = marks.transform_filter("datum.percentile == 'p50'").mark_text(align="left", dx=9, dy=4)
-    others = marks.transform_filter("datum.percentile != 'p50'").mark_text(align="right", dx=-9)
-    return [dots, median.encode(text="label:N"), others.encode(text="label:N")]
+    smooth = "p99" in shown
+    texts = [
+        marks.transform_filter(f"datum.percentile == '{name}'")
+        .mark_text(align="left" if smooth or name == "p50" else "right", **offsets[smooth])
+        .encode(text="label:N")
+        for name, offsets in _TEXT_OFFSETS.items()
+        if name in shown
+    ]
+    return [dots, *texts]
+
+
+_TEXT_OFFSETS = {
+    "p50": ({"dx": 9, "dy": 4}, {"dx": 9, "dy": 4}),
+    "p90": ({"dx": -9, "dy": 3}, {"dx": 8, "dy": 13}),
+    "p95": ({"dx": -9, "dy": -1}, {"dx": 8, "dy": 11}),
+    "p99": ({"dx": -9, "dy": -3}, {"dx": 8, "dy": 8}),
+}
+"""Pixels from a percentile's dot to its text: at a steep end, and at a smooth one."""
 
 
 def _stack(figure: Figure) -> Chart:
@@ -150,22 +192,22 @@ def _stack(figure: Figure) -> Chart:
             ],
         )
     )
-    return alt.layer(parts, *_ends(y, "datum.row")).properties(height=max(120, 34 * rows))
+    return alt.layer(parts, *_ends(y)).properties(height=max(120, 34 * rows))
 
 
 def _row_axis(title: str | None = None) -> alt.Axis:
     return alt.Axis(title=title, domain=False, ticks=False, labelPadding=8)
 
 
-def _ends(y: alt.Y, _row: str) -> list[alt.Chart]:
+def _ends(y: alt.Y) -> list[alt.Chart]:
     """Where each wait ended, and its length."""
-    waits = _of("waits").encode(x="wait:Q", y=y)
+    waits = _of("waits").encode(y=y)
     text = waits.transform_calculate(label="format(datum.wait, ',.0f')").mark_text(
         align="left", dx=6
     )
     tips = [alt.Tooltip("wait:Q", format=MILLISECONDS, title="wait, ms"), *_PLACE]
     tick = waits.mark_tick(color=variable("ink"), thickness=2, height={"band": 0.86})
-    return [tick.encode(tooltip=tips), text.encode(text="label:N")]
+    return [tick.encode(x="wait:Q", tooltip=tips), text.encode(x="end:Q", text="label:N")]
 
 
 def _waterfall(_figure: Figure) -> Chart:
@@ -192,7 +234,7 @@ def _waterfall(_figure: Figure) -> Chart:
         )
     )
     waits = _of("waits").encode(x="wait:Q", y=y)
-    label = "format(datum.wait, ',.0f') + (datum.llm_calls > 1 ? '  ' + datum.llm_calls + ' LLM calls' : '')"
+    label = "format(datum.wait, ',.0f') + (datum.llm_calls > 1 ? ' · ' + datum.llm_calls + ' LLM calls' : '')"
     tips = [
         alt.Tooltip("wait:Q", format=MILLISECONDS, title="wait, ms"),
         alt.Tooltip("llm_calls:Q", title="LLM calls"),
@@ -202,11 +244,13 @@ def _waterfall(_figure: Figure) -> Chart:
     ends = waits.mark_tick(color=variable("ink"), thickness=2, height={"band": 0.9})
     text = waits.transform_calculate(label=label).mark_text(align="left", dx=6)
     layers = (parts, ends.encode(tooltip=tips), text.encode(text="label:N"))
-    return alt.layer(*layers).properties(height=alt.Step(30, **{"for": "position"}))
+    return alt.layer(*layers).properties(height=alt.Step(34))
 
 
 def _timeline(figure: Figure) -> Chart:
-    x = alt.X("at:T", scale=alt.Scale(type="utc"), axis=alt.Axis(title="UTC", tickCount=6, grid=False))
+    times = figure.data["turns"]["at"]
+    axis = alt.Axis(title="UTC", tickCount=6, grid=False, format=_clock(times))
+    x = alt.X("at:T", scale=alt.Scale(type="utc", padding=10), axis=axis)
     y = alt.Y("wait:Q", axis=_wait_axis("wait, ms"))
     when = "utcFormat(datum.at, '%Y-%m-%d %H:%M:%S')"
     first = alt.condition("datum.first", alt.value(variable("mark")), alt.value(variable("accent")))
@@ -225,7 +269,7 @@ def _timeline(figure: Figure) -> Chart:
             ],
         )
     )
-    if figure.data["bins"].height <= _MORE_THAN_ONE:
+    if not _has_lines(figure):
         return alt.layer(dots).properties(height=260)
     bins = _of("bins").transform_calculate(when=when)
     tips = [
@@ -244,6 +288,14 @@ def _timeline(figure: Figure) -> Chart:
     return alt.layer(dots, *lines, hover).properties(height=260)
 
 
+def _clock(times: pl.Series) -> str:
+    """As much of the time as tells the ends of the run apart."""
+    span = times.max() - times.min()  # type: ignore[operator]
+    if span > timedelta(days=1):
+        return "%m-%d" if span > timedelta(days=8) else "%m-%d %H:%M"
+    return "%H:%M" if span > timedelta(minutes=10) else "%H:%M:%S"
+
+
 def _ranges(figure: Figure) -> Chart:
     rows = figure.data["models"].height
     y = alt.Y("model:N", sort=None, axis=_row_axis())
@@ -253,7 +305,7 @@ def _ranges(figure: Figure) -> Chart:
         alt.Tooltip("turns:Q", format=","),
         *(alt.Tooltip(f"{p}:Q", format=MILLISECONDS, title=f"{p}, ms") for p in ("p50", "p90", "p95")),
     ]
-    x = alt.X("p50:Q", scale=alt.Scale(zero=True), axis=_wait_axis("ms"))
+    x = alt.X("p50:Q", scale=alt.Scale(zero=True), axis=_wait_axis(ticks=4))
     bar = models.mark_bar(height=8, cornerRadius=4, color=variable("line")).encode(
         x=x, x2="p95:Q", y=y, tooltip=tips
     )
@@ -261,11 +313,7 @@ def _ranges(figure: Figure) -> Chart:
         models.mark_point(filled=True, opacity=1, size=size, shape=shape, color=variable(colour)).encode(
             x=f"{name}:Q", y=y, tooltip=tips
         )
-        for name, size, shape, colour in (
-            ("p50", 110, "circle", "accent"),
-            ("p90", 70, "diamond", "muted"),
-            ("p95", 90, "square", "mark"),
-        )
+        for name, size, shape, colour in _PERCENTILE_MARKS
     ]
     return alt.layer(bar, *dots).properties(height=max(60, 34 * rows))
 

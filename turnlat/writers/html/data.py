@@ -13,6 +13,9 @@ from turnlat.writers.cells import text_of, visible
 TEXT = 500
 """Characters that a page shows of one text; a log may hold any number."""
 
+DIGITS = 3
+"""Of milliseconds: one digit would round twice."""
+
 _SECONDS = {"wait", "start", "end", "length", "p50", "p90", "p95", "low", "high", "shift", "change"}
 _MARKUP = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _ESCAPES = str.maketrans(_MARKUP)
@@ -54,7 +57,7 @@ def _tidy(frame: pl.DataFrame) -> pl.DataFrame:
 def _tidy_column(name: str, type_: pl.DataType) -> pl.Expr:
     column = pl.col(name)
     if name in _SECONDS:
-        return (column.cast(pl.Float64) * 1000).round(1)
+        return (column.cast(pl.Float64) * 1000).round(DIGITS)
     if isinstance(type_, pl.Datetime):
         return column.dt.epoch("ms")
     return column.round(6) if type_ == pl.Float64 else column
@@ -89,7 +92,7 @@ def _value(kind: str, value: Any) -> Any:
     if value is None:
         return None
     if kind == "number":
-        return round(value * 1000, 1) if isinstance(value, float) else value
+        return round(value * 1000, DIGITS) if isinstance(value, float) else value
     if kind in ("place", "codes"):
         return text_of(kind, value)  # type: ignore[arg-type]
     return value if isinstance(value, str) else text_of("moment", value)

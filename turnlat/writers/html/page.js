@@ -28,6 +28,9 @@
     );
     views.get(element)?.finalize();
     const specification = { ...figure.specification, datasets };
+    /* Vega-Lite warns of steps in a chart as wide as its place, so rows become a height here. */
+    const step = specification.height.step;
+    if (step) specification.height = step * datasets.waits.length;
     const options = { actions: false, renderer: "svg", ast: true, defaultStyle: false,
       tooltip: { disableDefaultStyle: true } };
     views.set(element, await vegaEmbed(element, specification, options));
@@ -97,7 +100,7 @@
       });
       [...table.tHead.rows[0].cells].forEach((head, n) => {
         head.removeAttribute("aria-sort");
-        head.querySelector("span").textContent = n === sorted ? (descending ? " ▼" : " ▲") : "";
+        head.querySelector("span").textContent = n === sorted ? (descending ? "\u00a0▼" : "\u00a0▲") : "";
         if (n === sorted) head.setAttribute("aria-sort", descending ? "descending" : "ascending");
       });
       first = 0;

@@ -56,8 +56,9 @@ def _view(figure: Figure) -> dict[str, Any]:
     view.pop("config", None)
     view["width"] = WIDTH
     view["title"] = {
-        "text": figure.title,
+        "text": figure.title[:1].upper() + figure.title[1:],
         "anchor": "start",
+        "frame": "group",
         "fontSize": 13,
         "fontWeight": "normal",
         "color": variable("muted"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from turnlat import units
 from turnlat.metrics import COMPONENTS
@@ -105,12 +105,13 @@ def _fact(fact: Fact) -> str:
     )
 
 
-def legend() -> str:
-    """What the colours of components mean, for all charts."""
+def legend(present: Collection[str]) -> str:
+    """What the colours of the components mean that a chart shows."""
     items = "".join(
         f'<li title="{escaped(metric.meaning)}">'
         f'<i style="background:{variable(metric.name)}"></i>{escaped(metric.label)}</li>'
         for metric in COMPONENTS
+        if metric.name in present
     )
     return f'<ul class="legend" aria-label="components">{items}</ul>'
 
