@@ -4,8 +4,8 @@
      blocks     ──readers───▶  Records     one typed frame per kind of record, the tally of lines
      records    ──turns─────▶  Turns       one row per turn, and the ledger
                 ──summaries─▶  Run         + transcriptions, tools, usage, latency statistics, notes
-     run        ──report────▶  Report      what to show: titled tables of raw values, notes
-     report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet
+     run        ──report────▶  Report      what to show: tables and figures of raw values, notes
+     report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet, html, svg
 
 `engines` run the first half, `commands` are the command line. Modules import downwards only:
 

@@ -72,7 +72,8 @@ def check(
             "--output",
             "-o",
             metavar="FILE",
-            help="Also write this file (.xml for JUnit, .json .md .csv .jsonl .html .svg); repeatable.",
+            help="Also write this file (.xml for JUnit, .json .md .csv .jsonl .html .svg); "
+            "repeatable.",
             show_default=False,
         ),
     ] = None,

@@ -47,7 +47,10 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
     }
 
     def shown_on_pages() -> Exhibits:
-        tables = [*_overview(frames, split, over, worst, PAGE_ROWS), _ledger_table(frames["ledger"])]
+        tables = [
+            *_overview(frames, split, over, worst, PAGE_ROWS),
+            _ledger_table(frames["ledger"]),
+        ]
         return exhibits.of_run(run, tables, over)
 
     if table:

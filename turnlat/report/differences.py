@@ -18,9 +18,7 @@ def shifts(deciles: pl.DataFrame) -> Figure:
     `deciles`: decile (0.1 … 0.9), shift, low, high (the simultaneous band), all in seconds;
     positive is slower.
     """
-    told = [
-        f"p{decile * 100:.0f} {_signed(shift)} ms" for decile, shift, *_ in deciles.iter_rows()
-    ]
+    told = [f"p{decile * 100:.0f} {_signed(shift)} ms" for decile, shift, *_ in deciles.iter_rows()]
     return Figure(
         "shifts",
         "shifts",

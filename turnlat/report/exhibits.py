@@ -73,11 +73,11 @@ _TURNS = (
     Column("silence", "milliseconds"),
     *(Column(metric.label, "milliseconds") for metric in COMPONENTS),
     Column("LLM calls", "count"),
-    Column("LLM", "text"),
-    Column("TTS", "text"),
-    Column("STT", "text"),
+    Column("LLM", "text", 1),
+    Column("TTS", "text", 1),
+    Column("STT", "text", 1),
     Column("notes", "codes"),
-    Column("began", "moment"),
+    Column("began", "moment", 1),
 )
 
 

@@ -37,9 +37,7 @@ PLACE = ("session", "turn", "source", "line")
 """What tells a reader which turn it is."""
 
 
-def distribution(
-    series: Mapping[str, pl.DataFrame], *, wait: str = "e2e_latency"
-) -> Figure | None:
+def distribution(series: Mapping[str, pl.DataFrame], *, wait: str = "e2e_latency") -> Figure | None:
     """The empirical distribution of the wait, a curve per series, percentiles marked.
 
     `series` are turns with `wait` and `PLACE`. `curves`: series, wait, share, then `PLACE`.

@@ -94,8 +94,8 @@ def _placed(turns: pl.DataFrame, wait: str) -> pl.DataFrame:
     """
     length = {name: pl.col(name).fill_null(0.0) for name in (*_NAMES, "llm_offset")}
     rest = pl.max_horizontal("remainder", 0.0).fill_null(0.0)
-    early = pl.when(pl.any_horizontal(pl.col(n).is_null() for n in _UNKNOWN)).then(rest)
-    early = early.otherwise(0.0)
+    unknown = pl.any_horizontal(pl.col(name).is_null() for name in _UNKNOWN)
+    early = pl.when(unknown).then(rest).otherwise(0.0)
     ends: dict[str, pl.Expr] = {}
     now: pl.Expr = pl.lit(0.0)
     for name in (*LISTENING, "llm_offset", "llm_ttft", "tool_gap", "sentence_gap"):

@@ -1,4 +1,4 @@
-"""SVG: the distribution of the wait and its components, as a picture for a slide or pull request."""
+"""SVG: the distribution of the wait and its components, for a slide or a pull request."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ from importlib import resources
 from string import Template
 from typing import Any
 
-import altair
 import vl_convert
 
 from turnlat import __version__
 from turnlat.report import Exhibits, Figure, Report
 from turnlat.writers import Page
 from turnlat.writers.html import charts, data, palette, tables
+from turnlat.writers.html.encodings import VEGA_LITE
 
 _SESSIONS_SHOWN = 120
 """Characters of a session's name in the list to pick from."""
@@ -57,9 +57,8 @@ def _resource(name: str) -> str:
 
 
 def _bundle() -> str:
-    """Vega, Vega-Lite and vega-embed, of the version that altair writes for."""
-    version = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
+    """Vega, Vega-Lite and vega-embed."""
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
 
 
 def _policy(*scripts: str) -> str:

@@ -6,57 +6,30 @@ To add one: a function, and its line in `CHARTS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import altair as alt
 import polars as pl
 
-from turnlat.metrics import COMPONENTS
 from turnlat.report import Figure, FigureKind
+from turnlat.writers.html import differences
+from turnlat.writers.html.data import shown
+from turnlat.writers.html.encodings import (
+    CONFIG,
+    LABEL,
+    ORDER,
+    component_colours,
+    of,
+    place_tips,
+    row_axis,
+    tips,
+    wait_axis,
+)
 from turnlat.writers.html.palette import SERIES, variable
 
-Chart = alt.LayerChart
-
-MILLISECONDS = ",.0f"
 HEAVY_TAIL = 4
 """How many times the median the longest wait is, from where on the axis is logarithmic."""
-_MORE_THAN_ONE = 2
-
-FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
-
-CONFIG: dict[str, Any] = {
-    "aria": False,  # the page gives each chart a text of its own
-    "background": "transparent",
-    "font": FONT,
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": variable("muted"),
-        "titleColor": variable("muted"),
-        "gridColor": variable("grid"),
-        "domainColor": variable("line"),
-        "tickColor": variable("line"),
-        "titleFontWeight": "normal",
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "labelLimit": 130,
-        "titlePadding": 8,
-        "labelFlush": False,
-    },
-    "legend": {
-        "labelColor": variable("ink"),
-        "titleColor": variable("muted"),
-        "labelFontSize": 12,
-        "labelLimit": 200,
-    },
-    "text": {"fill": variable("ink"), "fontSize": 12},
-}
-
-_PLACE = (
-    alt.Tooltip("session:N"),
-    alt.Tooltip("turn:Q"),
-    alt.Tooltip("place:N", title="first record"),
-)
 
 
 def specification(figure: Figure) -> dict[str, Any]:
@@ -70,10 +43,189 @@ def keys(figure: Figure) -> Sequence[tuple[str, str, str]]:
     if figure.kind == "ranges":
         return [(shape, colour, name) for name, _, shape, colour in _PERCENTILE_MARKS]
     if figure.kind == "timeline":
-        dots = [("circle", "mark", "first turn of its session"), ("circle", "accent", "later turns")]
+        dots = [
+            ("circle", "mark", "first turn of its session"),
+            ("circle", "accent", "later turns"),
+        ]
         lines = [("solid", "ink", "p50"), ("dashed", "ink", "p95")] if _has_lines(figure) else []
         return [*dots, *lines]
     return []
+
+
+def _distribution(figure: Figure) -> alt.LayerChart:
+    """A step for each turn, a dot for each percentile; over many steps an axis of logarithms."""
+    marks = figure.data["marks"]
+    names = marks["series"].unique(maintain_order=True).to_list()
+    colour = _series_colours(names)
+    curves = of("curves").encode(
+        x=alt.X("wait:Q", scale=_wait_scale(figure), axis=wait_axis("wait, ms")),
+        y=alt.Y(
+            "share:Q", axis=alt.Axis(format="%", title="turns that waited no longer", tickCount=5)
+        ),
+    )
+    told = [*tips(wait="wait, ms"), *tips(text=".1%", share="waited no longer"), *place_tips()]
+    layers = [
+        curves.mark_line(interpolate="step-after", strokeWidth=2).encode(color=colour),
+        curves.mark_circle(size=90, opacity=0).encode(tooltip=told),
+        _percentile_dots(colour),
+        *([] if len(names) > 1 else _percentile_texts(marks["percentile"].to_list())),
+    ]
+    return alt.LayerChart(layer=layers).properties(height=300)
+
+
+def _wait_scale(figure: Figure) -> alt.Scale:
+    waits, marks = figure.data["curves"]["wait"].to_list(), figure.data["marks"]["wait"].to_list()
+    heavy = max(waits) > HEAVY_TAIL * min(marks) and min(waits) > 0
+    return alt.Scale(type="log", nice=False) if heavy else alt.Scale(zero=True, nice=True)
+
+
+def _series_colours(names: Sequence[str]) -> alt.Color:
+    """One curve is the page's own; of several, the first is what the others are held against."""
+    several = len(names) > 1
+    colours = [SERIES[n % len(SERIES)] for n in range(len(names))] if several else ["accent"]
+    scale = alt.Scale(domain=[shown(n) for n in names], range=[variable(c) for c in colours])
+    legend = alt.Legend(orient="top", title=None) if several else None
+    return alt.Color("series:N", scale=scale, legend=legend)
+
+
+def _percentile_dots(colour: alt.Color) -> alt.Chart:
+    told = [
+        alt.Tooltip("percentile:N"),
+        *tips(wait="wait, ms", low="95 % interval from", high="to"),
+    ]
+    dots = of("marks").mark_circle(size=60, opacity=1)
+    return dots.encode(x="wait:Q", y="share:Q", color=colour, tooltip=told)
+
+
+def _percentile_texts(percentiles: Sequence[str]) -> list[alt.Chart]:
+    """A text for each percentile where the curve is not.
+
+    That is below it on the right; but a steep end of few turns leaves room on the left only.
+    """
+    smooth = "p99" in percentiles
+    label = "datum.percentile + '  ' + format(datum.wait, ',.0f') + ' ms'"
+    marks = of("marks").transform_calculate(label=label)
+    return [
+        marks.transform_filter(f"datum.percentile == '{name}'")
+        .mark_text(align="right" if right < 0 else "left", dx=right, dy=down)
+        .encode(x="wait:Q", y="share:Q", text="label:N")
+        for name in percentiles
+        for right, down in [_OFFSETS[name][smooth]]
+    ]
+
+
+_OFFSETS = {
+    "p50": ((9, 4), (9, 4)),
+    "p90": ((-9, 3), (8, 13)),
+    "p95": ((-9, -1), (8, 11)),
+    "p99": ((-9, -3), (8, 8)),
+}
+"""Pixels right and down from a percentile's dot to its text: at a steep end, at a smooth one."""
+
+
+def _stack(figure: Figure) -> alt.LayerChart:
+    """A bar for each row; where preemptive generation saved time, it begins left of 0."""
+    y = alt.Y("row:N", sort=alt.EncodingSortField("order", op="min"), axis=row_axis())
+    parts = of("parts").transform_calculate(label=LABEL, component_order=ORDER)
+    bars = parts.mark_bar(height={"band": 0.72}).encode(
+        x=alt.X("length:Q", stack="zero", axis=wait_axis()),
+        y=y,
+        color=component_colours(),
+        order=alt.Order("component_order:Q"),
+        tooltip=[
+            alt.Tooltip("label:N", title="component"),
+            *tips(length="ms"),
+            alt.Tooltip("row:N", title="turns"),
+            *place_tips(),
+        ],
+    )
+    height = max(120, 34 * figure.data["waits"].height)
+    return alt.LayerChart(layer=[bars, *_ends(y, "end")]).properties(height=height)
+
+
+def _ends(y: alt.Y, text_at: str = "wait") -> list[alt.Chart]:
+    """A line where each wait ended, and its length behind all that is drawn."""
+    waits = of("waits").encode(y=y)
+    calls = "datum.llm_calls > 1 ? ' · ' + datum.llm_calls + ' LLM calls' : ''"
+    text = waits.transform_calculate(label=f"format(datum.wait, ',.0f') + ({calls})")
+    tick = waits.mark_tick(color=variable("ink"), thickness=2, height={"band": 0.88})
+    told = [*tips(wait="wait, ms"), *place_tips()]
+    return [
+        tick.encode(x="wait:Q", tooltip=told),
+        text.mark_text(align="left", dx=6).encode(x=f"{text_at}:Q", text="label:N"),
+    ]
+
+
+def _waterfall(_figure: Figure) -> alt.LayerChart:
+    """Two lanes for each turn: what overlaps on the clock lies above each other."""
+    y = alt.Y("turn:O", axis=row_axis("turn"))
+    lanes = alt.YOffset("lane:N", sort=["hearing", "answering"], scale=alt.Scale(paddingOuter=0.15))
+    parts = of("parts").transform_calculate(label=LABEL, length="datum.end - datum.start")
+    bars = parts.mark_bar(height={"band": 0.92}).encode(
+        x=alt.X("start:Q", axis=wait_axis("ms from the end of the user's speech")),
+        x2="end:Q",
+        y=y,
+        yOffset=lanes,
+        color=component_colours(),
+        tooltip=[
+            alt.Tooltip("label:N", title="component"),
+            *tips(length="ms", start="from, ms", end="to, ms"),
+            *place_tips(),
+        ],
+    )
+    return alt.LayerChart(layer=[bars, *_ends(y)]).properties(height=alt.Step(34))
+
+
+def _timeline(figure: Figure) -> alt.LayerChart:
+    """A dot for each turn, and percentiles over time where there are enough of them."""
+    axis = alt.Axis(title="UTC", tickCount=6, grid=False, format=_clock(figure.data["turns"]["at"]))
+    x = alt.X("at:T", scale=alt.Scale(type="utc", padding=10), axis=axis)
+    y = alt.Y("wait:Q", axis=wait_axis("wait, ms"))
+    first, later = alt.value(variable("mark")), alt.value(variable("accent"))
+    dots = of("turns").transform_calculate(when=_WHEN).mark_circle(size=46, opacity=0.65)
+    told = [*tips(wait="wait, ms"), alt.Tooltip("when:N", title="user stopped"), *place_tips()]
+    turns = dots.encode(x=x, y=y, color=alt.condition("datum.first", first, later), tooltip=told)
+    layers = [turns, *(_lines(x) if _has_lines(figure) else [])]
+    return alt.LayerChart(layer=layers).properties(height=260)
+
+
+_WHEN = "utcFormat(datum.at, '%Y-%m-%d %H:%M:%S')"
+
+
+def _has_lines(figure: Figure) -> bool:
+    """Whether there are enough bins of time for a line."""
+    enough = 3
+    return figure.data["bins"].height >= enough
+
+
+def _lines(x: alt.X) -> list[alt.Chart]:
+    bins = of("bins").transform_calculate(when=_WHEN).encode(x=x)
+    told = [
+        alt.Tooltip("when:N", title="around"),
+        alt.Tooltip("turns:Q", format=","),
+        *tips(p50="p50, ms", p95="p95, ms"),
+    ]
+    lines = [
+        bins.mark_line(strokeWidth=2, color=variable("ink"), strokeDash=dash).encode(y=f"{name}:Q")
+        for name, dash in (("p50", [1, 0]), ("p95", [5, 4]))
+    ]
+    return [*lines, bins.mark_circle(size=140, opacity=0).encode(y="p50:Q", tooltip=told)]
+
+
+_CLOCKS = (
+    (timedelta(days=8), "%m-%d"),
+    (timedelta(days=1), "%m-%d %H:%M"),
+    (timedelta(minutes=10), "%H:%M"),
+)
+"""How the time reads of runs that are longer than that."""
+
+
+def _clock(times: pl.Series) -> str:
+    """As much of the time as tells the ends of the run apart."""
+    first, last = times.min(), times.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return "%H:%M"
+    return next((text for span, text in _CLOCKS if last - first > span), "%H:%M:%S")
 
 
 _PERCENTILE_MARKS = (
@@ -81,295 +233,35 @@ _PERCENTILE_MARKS = (
     ("p90", 70, "diamond", "muted"),
     ("p95", 90, "square", "mark"),
 )
+"""Percentile, size, shape and colour."""
 
 
-def _has_lines(figure: Figure) -> bool:
-    """Whether there are enough bins of time for a line."""
-    return figure.data["bins"].height > _MORE_THAN_ONE
-
-
-def _of(name: str) -> alt.Chart:
-    return alt.Chart(alt.NamedData(name=name))
-
-
-def _wait_axis(title: str = "ms", ticks: int = 6) -> alt.Axis:
-    return alt.Axis(title=title, format=MILLISECONDS, tickCount=ticks)
-
-
-def _component_colours() -> alt.Color:
-    """One colour for each component; the page's legend explains them."""
-    names = [metric.name for metric in COMPONENTS]
-    scale = alt.Scale(domain=names, range=[variable(name) for name in names])
-    return alt.Color("component:N", scale=scale, legend=None)
-
-
-LABELS = {metric.name: metric.label for metric in COMPONENTS}
-"""What people call each component."""
-_LABEL = f"{LABELS}[datum.component]"
-_ORDER = f"{({m.name: n for n, m in enumerate(COMPONENTS)})}[datum.component]"
-"""Expressions of Vega: a component's label, and its place in the order of time."""
-
-
-def _distribution(figure: Figure) -> Chart:
-    marks = figure.data["marks"]
-    several = marks["series"].n_unique() >= _MORE_THAN_ONE
-    middle, longest = marks["wait"].min(), figure.data["curves"]["wait"].max()
-    heavy = longest > HEAVY_TAIL * middle  # type: ignore[operator]
-    shown = marks["percentile"].unique(maintain_order=True).to_list()
-    scale = alt.Scale(type="log", nice=False) if heavy else alt.Scale(zero=True, nice=True)
-    names = marks["series"].unique(maintain_order=True).to_list()
-    colours = [variable(name) for name in (SERIES if several else ("accent",))]
-    legend = alt.Legend(orient="top", title=None) if several else None
-    colour = alt.Color(
-        "series:N", scale=alt.Scale(domain=names, range=colours[: len(names)]), legend=legend
-    )
-    x = alt.X("wait:Q", scale=scale, axis=_wait_axis("wait, ms"))
-    y = alt.Y("share:Q", axis=alt.Axis(format="%", title="turns that waited no longer", tickCount=5))
-    curves = _of("curves").encode(x=x, y=y)
-    told = (alt.Tooltip("wait:Q", format=MILLISECONDS, title="wait, ms"),)
-    of_turns = (*told, alt.Tooltip("share:Q", format=".1%", title="waited no longer"))
-    layers = [
-        curves.mark_line(interpolate="step-after", strokeWidth=2).encode(color=colour),
-        curves.mark_circle(size=90, opacity=0).encode(tooltip=[*of_turns, *_PLACE]),
-    ]
-    return alt.layer(*layers, *_percentiles(shown, colour, named=several)).properties(height=300)
-
-
-def _percentiles(shown: Sequence[str], colour: alt.Color, *, named: bool) -> list[alt.Chart]:
-    """A dot on the curve for each percentile, its text where the curve is not.
-
-    That is below it on the right; but a steep end of few turns leaves room on the left only.
-    """
-    label = "datum.percentile + '  ' + format(datum.wait, ',.0f') + ' ms'"
-    marks = _of("marks").transform_calculate(label=label).encode(x="wait:Q", y="share:Q")
-    tips = [
-        *([alt.Tooltip("series:N")] if named else []),
-        alt.Tooltip("percentile:N"),
-        alt.Tooltip("wait:Q", format=MILLISECONDS, title="wait, ms"),
-        alt.Tooltip("low:Q", format=MILLISECONDS, title="95 % interval from"),
-        alt.Tooltip("high:Q", format=MILLISECONDS, title="to"),
-    ]
-    dots = marks.mark_circle(size=60, opacity=1).encode(color=colour, tooltip=tips)
-    if named:
-        return [dots]
-    smooth = "p99" in shown
-    texts = [
-        marks.transform_filter(f"datum.percentile == '{name}'")
-        .mark_text(align="left" if smooth or name == "p50" else "right", **offsets[smooth])
-        .encode(text="label:N")
-        for name, offsets in _TEXT_OFFSETS.items()
-        if name in shown
-    ]
-    return [dots, *texts]
-
-
-_TEXT_OFFSETS = {
-    "p50": ({"dx": 9, "dy": 4}, {"dx": 9, "dy": 4}),
-    "p90": ({"dx": -9, "dy": 3}, {"dx": 8, "dy": 13}),
-    "p95": ({"dx": -9, "dy": -1}, {"dx": 8, "dy": 11}),
-    "p99": ({"dx": -9, "dy": -3}, {"dx": 8, "dy": 8}),
-}
-"""Pixels from a percentile's dot to its text: at a steep end, and at a smooth one."""
-
-
-def _stack(figure: Figure) -> Chart:
-    rows = figure.data["waits"].height
-    y = alt.Y("row:N", sort=alt.EncodingSortField("order", op="min"), axis=_row_axis())
-    parts = (
-        _of("parts")
-        .transform_calculate(label=_LABEL, component_order=_ORDER)
-        .mark_bar(height={"band": 0.72})
-        .encode(
-            x=alt.X("length:Q", stack="zero", axis=_wait_axis("ms")),
-            y=y,
-            color=_component_colours(),
-            order=alt.Order("component_order:Q"),
-            tooltip=[
-                alt.Tooltip("label:N", title="component"),
-                alt.Tooltip("length:Q", format=MILLISECONDS, title="ms"),
-                alt.Tooltip("row:N", title="turns"),
-                *_PLACE,
-            ],
-        )
-    )
-    return alt.layer(parts, *_ends(y)).properties(height=max(120, 34 * rows))
-
-
-def _row_axis(title: str | None = None) -> alt.Axis:
-    return alt.Axis(title=title, domain=False, ticks=False, labelPadding=8)
-
-
-def _ends(y: alt.Y) -> list[alt.Chart]:
-    """Where each wait ended, and its length."""
-    waits = _of("waits").encode(y=y)
-    text = waits.transform_calculate(label="format(datum.wait, ',.0f')").mark_text(
-        align="left", dx=6
-    )
-    tips = [alt.Tooltip("wait:Q", format=MILLISECONDS, title="wait, ms"), *_PLACE]
-    tick = waits.mark_tick(color=variable("ink"), thickness=2, height={"band": 0.86})
-    return [tick.encode(x="wait:Q", tooltip=tips), text.encode(x="end:Q", text="label:N")]
-
-
-def _waterfall(_figure: Figure) -> Chart:
-    y = alt.Y("turn:O", axis=_row_axis("turn"))
-    parts = (
-        _of("parts")
-        .transform_calculate(label=_LABEL, length="datum.end - datum.start")
-        .mark_bar(height={"band": 0.92})
-        .encode(
-            x=alt.X("start:Q", axis=_wait_axis("ms from the end of the user's speech")),
-            x2="end:Q",
-            y=y,
-            yOffset=alt.YOffset(
-                "lane:N", sort=["hearing", "answering"], scale=alt.Scale(paddingOuter=0.15)
-            ),
-            color=_component_colours(),
-            tooltip=[
-                alt.Tooltip("label:N", title="component"),
-                alt.Tooltip("length:Q", format=MILLISECONDS, title="ms"),
-                alt.Tooltip("start:Q", format=MILLISECONDS, title="from, ms"),
-                alt.Tooltip("end:Q", format=MILLISECONDS, title="to, ms"),
-                *_PLACE,
-            ],
-        )
-    )
-    waits = _of("waits").encode(x="wait:Q", y=y)
-    label = "format(datum.wait, ',.0f') + (datum.llm_calls > 1 ? ' · ' + datum.llm_calls + ' LLM calls' : '')"
-    tips = [
-        alt.Tooltip("wait:Q", format=MILLISECONDS, title="wait, ms"),
-        alt.Tooltip("llm_calls:Q", title="LLM calls"),
-        alt.Tooltip("notes:N"),
-        *_PLACE,
-    ]
-    ends = waits.mark_tick(color=variable("ink"), thickness=2, height={"band": 0.9})
-    text = waits.transform_calculate(label=label).mark_text(align="left", dx=6)
-    layers = (parts, ends.encode(tooltip=tips), text.encode(text="label:N"))
-    return alt.layer(*layers).properties(height=alt.Step(34))
-
-
-def _timeline(figure: Figure) -> Chart:
-    times = figure.data["turns"]["at"]
-    axis = alt.Axis(title="UTC", tickCount=6, grid=False, format=_clock(times))
-    x = alt.X("at:T", scale=alt.Scale(type="utc", padding=10), axis=axis)
-    y = alt.Y("wait:Q", axis=_wait_axis("wait, ms"))
-    when = "utcFormat(datum.at, '%Y-%m-%d %H:%M:%S')"
-    first = alt.condition("datum.first", alt.value(variable("mark")), alt.value(variable("accent")))
-    dots = (
-        _of("turns")
-        .transform_calculate(when=when)
-        .mark_circle(size=46, opacity=0.65)
-        .encode(
-            x=x,
-            y=y,
-            color=first,
-            tooltip=[
-                alt.Tooltip("wait:Q", format=MILLISECONDS, title="wait, ms"),
-                alt.Tooltip("when:N", title="user stopped"),
-                *_PLACE,
-            ],
-        )
-    )
-    if not _has_lines(figure):
-        return alt.layer(dots).properties(height=260)
-    bins = _of("bins").transform_calculate(when=when)
-    tips = [
-        alt.Tooltip("when:N", title="around"),
-        alt.Tooltip("turns:Q", format=","),
-        alt.Tooltip("p50:Q", format=MILLISECONDS, title="p50, ms"),
-        alt.Tooltip("p95:Q", format=MILLISECONDS, title="p95, ms"),
-    ]
-    lines = [
-        bins.mark_line(strokeWidth=2, color=variable("ink"), strokeDash=dash).encode(
-            x=x, y=alt.Y(f"{name}:Q", axis=_wait_axis("wait, ms"))
-        )
-        for name, dash in (("p50", [1, 0]), ("p95", [5, 4]))
-    ]
-    hover = bins.mark_circle(size=140, opacity=0).encode(x=x, y="p50:Q", tooltip=tips)
-    return alt.layer(dots, *lines, hover).properties(height=260)
-
-
-def _clock(times: pl.Series) -> str:
-    """As much of the time as tells the ends of the run apart."""
-    span = times.max() - times.min()  # type: ignore[operator]
-    if span > timedelta(days=1):
-        return "%m-%d" if span > timedelta(days=8) else "%m-%d %H:%M"
-    return "%H:%M" if span > timedelta(minutes=10) else "%H:%M:%S"
-
-
-def _ranges(figure: Figure) -> Chart:
-    rows = figure.data["models"].height
-    y = alt.Y("model:N", sort=None, axis=_row_axis())
-    models = _of("models")
-    tips = [
+def _ranges(figure: Figure) -> alt.LayerChart:
+    """For each model a bar from its p50 to its p95, and the percentiles on it."""
+    told = [
         alt.Tooltip("model:N"),
         alt.Tooltip("turns:Q", format=","),
-        *(alt.Tooltip(f"{p}:Q", format=MILLISECONDS, title=f"{p}, ms") for p in ("p50", "p90", "p95")),
+        *tips(p50="p50, ms", p90="p90, ms", p95="p95, ms"),
     ]
-    x = alt.X("p50:Q", scale=alt.Scale(zero=True), axis=_wait_axis(ticks=4))
-    bar = models.mark_bar(height=8, cornerRadius=4, color=variable("line")).encode(
-        x=x, x2="p95:Q", y=y, tooltip=tips
-    )
+    models = of("models").encode(y=alt.Y("model:N", sort=None, axis=row_axis()), tooltip=told)
+    x = alt.X("p50:Q", scale=alt.Scale(zero=True), axis=wait_axis(ticks=4))
+    bar = models.mark_bar(height=8, cornerRadius=4, color=variable("line")).encode(x=x, x2="p95:Q")
     dots = [
-        models.mark_point(filled=True, opacity=1, size=size, shape=shape, color=variable(colour)).encode(
-            x=f"{name}:Q", y=y, tooltip=tips
-        )
+        models.mark_point(
+            filled=True, opacity=1, size=size, shape=shape, color=variable(colour)
+        ).encode(x=f"{name}:Q")
         for name, size, shape, colour in _PERCENTILE_MARKS
     ]
-    return alt.layer(bar, *dots).properties(height=max(60, 34 * rows))
+    height = max(60, 34 * figure.data["models"].height)
+    return alt.LayerChart(layer=[bar, *dots]).properties(height=height)
 
 
-def _shifts(_figure: Figure) -> Chart:
-    deciles = _of("deciles")
-    x = alt.X("decile:Q", axis=alt.Axis(format="%", title="share of turns that waited less", tickCount=9))
-    tips = [
-        alt.Tooltip("decile:Q", format=".0%"),
-        *(
-            alt.Tooltip(f"{field}:Q", format="+,.0f", title=title)
-            for field, title in (("shift", "shift, ms"), ("low", "band from"), ("high", "to"))
-        ),
-    ]
-    axis = alt.Axis(format="+,.0f", title="candidate less baseline, ms")
-    band = deciles.mark_area(opacity=0.25, color=variable("accent")).encode(
-        x=x, y=alt.Y("low:Q", axis=axis), y2="high:Q"
-    )
-    line = deciles.mark_line(color=variable("accent"), strokeWidth=2).encode(x=x, y="shift:Q")
-    dots = deciles.mark_circle(color=variable("accent"), size=70, opacity=1).encode(
-        x=x, y="shift:Q", tooltip=tips
-    )
-    return alt.layer(_zero("y"), band, line, dots).properties(height=280)
-
-
-def _zero(channel: str) -> alt.Chart:
-    rule = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color=variable("muted"))
-    return rule.encode(**{channel: alt.datum(0)})
-
-
-def _changes(figure: Figure) -> Chart:
-    parts = _of("parts")
-    y = alt.Y("label:N", sort=None, axis=_row_axis())
-    tips = [
-        alt.Tooltip("label:N", title="component"),
-        *(
-            alt.Tooltip(f"{field}:Q", format="+,.0f", title=title)
-            for field, title in (("change", "change, ms"), ("low", "interval from"), ("high", "to"))
-        ),
-    ]
-    axis = alt.Axis(format="+,.0f", title="candidate less baseline, ms", tickCount=6)
-    slower = alt.condition("datum.change > 0", alt.value(variable("bad")), alt.value(variable("good")))
-    bars = parts.mark_bar(height={"band": 0.6}).encode(
-        x=alt.X("change:Q", axis=axis), y=y, color=slower, tooltip=tips
-    )
-    spans = parts.mark_rule(color=variable("ink")).encode(x="low:Q", x2="high:Q", y=y, tooltip=tips)
-    rows = figure.data["parts"].height
-    return alt.layer(_zero("x"), bars, spans).properties(height=max(80, 32 * rows))
-
-
-CHARTS: dict[FigureKind, Callable[[Figure], Chart]] = {
+CHARTS: dict[FigureKind, Callable[[Figure], alt.LayerChart]] = {
     "distribution": _distribution,
     "stack": _stack,
     "waterfall": _waterfall,
     "timeline": _timeline,
     "ranges": _ranges,
-    "shifts": _shifts,
-    "changes": _changes,
+    "shifts": differences.shifts,
+    "changes": differences.changes,
 }

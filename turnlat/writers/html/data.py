@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import polars as pl
 
-from turnlat.report import Table
+from turnlat.report import Column, Table
 from turnlat.writers.cells import text_of, visible
 
 TEXT = 500
@@ -75,13 +76,21 @@ def _column(values: list[Any]) -> Any:
 def table(whole: Table) -> dict[str, Any]:
     """A table's columns for the script that sorts and filters it; empty ones are left out."""
     found = [
-        {"label": column.label, "kind": _KINDS.get(column.kind, "text"), "values": values}
+        _table_column(column, values)
         for column, values in zip(whole.columns, zip(*whole.rows, strict=True), strict=False)
         if any(value not in (None, [], (None, None)) for value in values)
     ]
-    for column in found:
-        column["values"] = _column([_value(column["kind"], value) for value in column["values"]])
     return {"length": len(whole.rows), "columns": found}
+
+
+def _table_column(column: Column, values: Sequence[Any]) -> dict[str, Any]:
+    kind = _KINDS.get(column.kind, "text")
+    return {
+        "label": column.label,
+        "kind": kind,
+        "spare": column.priority > 0,
+        "values": _column([_value(kind, value) for value in values]),
+    }
 
 
 _KINDS = {"milliseconds": "number", "count": "number", "place": "place", "codes": "codes"}

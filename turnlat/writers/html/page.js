@@ -67,11 +67,13 @@
       if (value === null || value === undefined || value === "") return missing;
       return columns[n].kind === "number" ? number(value) : String(value);
     };
+    /* A spare column does not print: paper does not scroll. */
+    const classOf = (n) => columns[n].kind + (columns[n].spare ? " spare" : "");
     const cell = (tag, n, row) => {
       const element = document.createElement(tag);
       element.textContent = textOf(n, row);
-      if (columns[n].kind === "number") element.className = "number";
-      else element.title = element.textContent;
+      element.className = classOf(n);
+      if (columns[n].kind !== "number") element.title = element.textContent;
       return element;
     };
     const show = () => {
@@ -124,7 +126,7 @@
     columns.forEach((column, n) => {
       const head = document.createElement("th"), button = document.createElement("button");
       head.scope = "col";
-      if (column.kind === "number") head.className = "number";
+      head.className = classOf(n);
       button.type = "button";
       button.textContent = column.label;
       const sign = document.createElement("span");

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import altair
 import orjson
 import vl_convert
 
 from turnlat.report import Figure
 from turnlat.writers.html import charts, data
+from turnlat.writers.html.encodings import CONFIG, LABELS, VEGA_LITE
 from turnlat.writers.html.palette import LIGHT, resolved, variable
 
 _KINDS = ("distribution", "stack", "shifts", "changes")
@@ -26,9 +26,8 @@ def svg(headline: str, figures: Sequence[Figure]) -> bytes:
     """The figures below each other under `headline`, light on white."""
     found = {figure.kind: figure for figure in reversed(figures)}
     shown = [found[kind] for kind in _KINDS if kind in found]
-    version = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
     text = resolved(orjson.dumps(_specification(headline, shown)).decode())
-    picture = vl_convert.vegalite_to_svg(text, vl_version=version)
+    picture = vl_convert.vegalite_to_svg(text, vl_version=VEGA_LITE)
     return f"{picture}\n".encode()
 
 
@@ -45,7 +44,7 @@ def _specification(headline: str, shown: Sequence[Figure]) -> dict[str, Any]:
         "padding": 20,
         "vconcat": [_view(figure) for figure in shown],
         "resolve": {"scale": {"color": "independent"}},
-        "config": charts.CONFIG | {"font": FONT, "concat": {"spacing": 28}},
+        "config": CONFIG | {"font": FONT, "concat": {"spacing": 28}},
     }
 
 
@@ -77,7 +76,7 @@ def _with_legend(view: dict[str, Any]) -> dict[str, Any]:
     names = colour["scale"]["domain"]
     present = {row["component"] for row in first["data"]["values"]}
     pairs = [
-        (charts.LABELS[name], swatch)
+        (LABELS[name], swatch)
         for name, swatch in zip(names, colour["scale"]["range"], strict=True)
         if name in present
     ]

@@ -125,4 +125,6 @@ def notes(given: Sequence[Note]) -> str:
         f"<dd>{escaped(note.text)}</dd></div>"
         for note in given
     )
-    return f'<section class="card" id="notes"><h2>notes</h2><dl class="notes">{items}</dl></section>'
+    return (
+        f'<section class="card" id="notes"><h2>notes</h2><dl class="notes">{items}</dl></section>'
+    )
