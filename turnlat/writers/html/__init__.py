@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib import resources
 from string import Template
 from typing import Any
@@ -56,6 +57,7 @@ def _resource(name: str) -> str:
     return resources.files(__package__ or "").joinpath(name).read_text(encoding="utf-8")
 
 
+@lru_cache(maxsize=1)
 def _bundle() -> str:
     """Vega, Vega-Lite and vega-embed."""
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE)
@@ -82,8 +84,9 @@ def _figure(figure: Figure) -> str:
     return (
         f'<figure class="card {figure.kind}" id="figure-{figure.name}">'
         f"<h2>{title}</h2>{choice}{_legend(figure)}"
-        f'<div class="chart" role="img" aria-label="{title}. {told}" data-figure="{figure.name}">'
-        f"</div><figcaption>{about}</figcaption></figure>"
+        f'<div class="chart" role="img" aria-label="{title}. {told}">'
+        f'<div data-figure="{figure.name}"></div></div>'
+        f"<figcaption>{about}</figcaption></figure>"
     )
 
 

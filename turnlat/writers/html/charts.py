@@ -94,7 +94,8 @@ def _percentile_dots(colour: alt.Color) -> alt.Chart:
         *tips(wait="wait, ms", low="95 % interval from", high="to"),
     ]
     dots = of("marks").mark_circle(size=60, opacity=1)
-    return dots.encode(x="wait:Q", y="share:Q", color=colour, tooltip=told)
+    chart: alt.Chart = dots.encode(x="wait:Q", y="share:Q", color=colour, tooltip=told)
+    return chart
 
 
 def _percentile_texts(percentiles: Sequence[str]) -> list[alt.Chart]:
