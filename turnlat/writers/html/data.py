@@ -36,7 +36,10 @@ def script_json(value: object) -> str:
 
 def rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """A figure's frame as a chart's rows, for pictures."""
-    return _tidy(frame).to_dicts()
+    return [
+        {name: shown(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in _tidy(frame).iter_rows(named=True)
+    ]
 
 
 def columns(frame: pl.DataFrame) -> dict[str, Any]:

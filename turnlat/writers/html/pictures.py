@@ -33,54 +33,55 @@ def svg(headline: str, figures: Sequence[Figure]) -> bytes:
 
 def _specification(headline: str, shown: Sequence[Figure]) -> dict[str, Any]:
     return {
-        "title": {
-            "text": data.shown(headline, _TITLE),
-            "anchor": "start",
-            "fontSize": 15,
-            "color": variable("ink"),
-            "offset": 14,
-        },
+        "title": _title(data.shown(headline, _TITLE), 15, "ink") | {"offset": 14},
         "background": LIGHT["card"],
         "padding": 20,
+        "datasets": {
+            _dataset(figure, name): data.rows(frame)
+            for figure in shown
+            for name, frame in figure.data.items()
+        },
         "vconcat": [_view(figure) for figure in shown],
         "resolve": {"scale": {"color": "independent"}},
         "config": CONFIG | {"font": FONT, "concat": {"spacing": 28}},
     }
 
 
+def _title(text: str, size: int, colour: str) -> dict[str, Any]:
+    return {"text": text, "anchor": "start", "fontSize": size, "color": variable(colour)}
+
+
+def _dataset(figure: Figure, name: str) -> str:
+    """Figures of one picture may name their frames alike."""
+    return f"{figure.name}_{name}"
+
+
 def _view(figure: Figure) -> dict[str, Any]:
-    """A chart with its rows in it, and a legend where the page would have its own."""
+    """A chart, with a legend where the page would have its own."""
     view = charts.CHARTS[figure.kind](figure).to_dict()
-    view.pop("$schema", None)
-    view.pop("config", None)
-    view["width"] = WIDTH
-    view["title"] = {
-        "text": figure.title[:1].upper() + figure.title[1:],
-        "anchor": "start",
-        "frame": "group",
-        "fontSize": 13,
-        "fontWeight": "normal",
-        "color": variable("muted"),
-    }
-    rows = {name: data.rows(frame) for name, frame in figure.data.items()}
-    for layer in view["layer"]:
-        name = layer["data"].get("name")
-        if name in rows:
-            layer["data"] = {"values": rows[name]}
-    return view | _with_legend(view) if figure.kind == "stack" else view
+    title = figure.title[:1].upper() + figure.title[1:]
+    view = {name: value for name, value in view.items() if name not in ("$schema", "config")}
+    for part in (view, *view["layer"]):
+        if "data" in part:
+            part["data"] = {"name": _dataset(figure, part["data"]["name"])}
+    if figure.kind == "stack":
+        bars = view["layer"][0]["encoding"]
+        bars["color"] = _legend(bars["color"], set(figure.data["parts"]["component"]))
+    look = {"fontWeight": "normal", "frame": "group"}
+    return view | {"width": WIDTH, "title": _title(title, 13, "muted") | look}
 
 
-def _with_legend(view: dict[str, Any]) -> dict[str, Any]:
-    first, *others = view["layer"]
-    colour = first["encoding"]["color"] | {"field": "label"}
-    names = colour["scale"]["domain"]
-    present = {row["component"] for row in first["data"]["values"]}
+def _legend(colour: dict[str, Any], present: set[str]) -> dict[str, Any]:
+    """The colours of the components that are there, by their labels."""
+    scale = colour["scale"]
     pairs = [
-        (LABELS[name], swatch)
-        for name, swatch in zip(names, colour["scale"]["range"], strict=True)
+        (LABELS[name], shade)
+        for name, shade in zip(scale["domain"], scale["range"], strict=True)
         if name in present
     ]
-    colour["scale"] = {"domain": [label for label, _ in pairs], "range": [c for _, c in pairs]}
-    colour["legend"] = {"orient": "bottom", "columns": _LEGEND_COLUMNS, "title": None}
-    first["encoding"]["color"] = colour
-    return {"layer": [first, *others]}
+    labels, shades = zip(*pairs, strict=True)
+    return colour | {
+        "field": "label",
+        "scale": {"domain": labels, "range": shades},
+        "legend": {"orient": "bottom", "columns": _LEGEND_COLUMNS, "title": None},
+    }
