@@ -22,4 +22,4 @@ def repeated(run: Run, turns: int) -> Run:
         )
         for number in range(times)
     ]
-    return replace(run, frame=pl.concat(frames).head(turns))
+    return replace(run, frame=pl.concat(frames, rechunk=True).head(turns))

@@ -9,12 +9,14 @@ from turnlat.writers.html.encodings import SIGNED, of, row_axis, tips
 from turnlat.writers.html.palette import variable
 
 _TITLE = "candidate less baseline, ms"
+_DECILES = [number / 10 for number in range(1, 10)]
 
 
 def shifts(_figure: Figure) -> alt.LayerChart:
     """A line over the deciles in its band, and where nothing changed."""
-    axis = alt.Axis(format="%", title="share of turns that waited less", tickCount=9)
-    deciles = of("deciles").encode(x=alt.X("decile:Q", axis=axis))
+    axis = alt.Axis(format="%", title="share of turns that waited less", values=_DECILES)
+    x = alt.X("decile:Q", axis=axis, scale=alt.Scale(zero=False, padding=12))
+    deciles = of("deciles").encode(x=x)
     y = alt.Y("shift:Q", axis=alt.Axis(format=SIGNED, title=_TITLE))
     colour = variable("accent")
     told = [
@@ -23,7 +25,7 @@ def shifts(_figure: Figure) -> alt.LayerChart:
     ]
     return alt.LayerChart(
         layer=[
-            deciles.mark_rule(color=variable("muted")).encode(y=alt.datum(0)),
+            of("deciles").mark_rule(color=variable("muted")).encode(y=alt.datum(0)),
             deciles.mark_area(opacity=0.25, color=colour).encode(y="low:Q", y2="high:Q"),
             deciles.mark_line(color=colour, strokeWidth=2).encode(y=y),
             deciles.mark_circle(color=colour, size=70, opacity=1).encode(y=y, tooltip=told),
