@@ -15,8 +15,9 @@ import xmlschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from junitparser import JUnitXml
-from logs import eou, llm, load, tts, write_log
+from logs import eou, llm, load, plain, tts, write_log
 
+import turnlat as turnlat_api
 from turnlat.analysis import limits
 from turnlat.analysis.limits import Verdict
 from turnlat.analysis.rules import parse_limit
@@ -113,6 +114,115 @@ def test_confidence_asks_for_more_than_chance(tmp_path: Path) -> None:
     assert verdict(tmp_path, "e2e_latency.p50 < 1.1s", confident=True) is Verdict.INCONCLUSIVE
     slow = talk([2.0 + number / 100 for number in range(40)])
     assert verdict(tmp_path, "e2e_latency.p50 < 1.1s", slow, confident=True) is Verdict.FAILED
+
+
+def sessions(folder: Path, name: str, *, slower: float = 1.0, number: int = 16) -> Path:
+    """Sessions of ten turns whose waits vary as real ones do, each in a room of its own."""
+    dice, records = np.random.default_rng(number), []
+    for session in range(number):
+        usual = dice.normal(0.0, 0.2)
+        waits = 0.9 + slower * np.exp(dice.normal(usual - 0.7, 0.35, size=10))
+        called = {"session": f"AJ_{name}_{session}", "room": f"script-{session}"}
+        for record in talk([float(wait) for wait in waits]):
+            record["speech_id"] = f"{name}-{session}-{record['speech_id']}"
+            records.append(record | called)
+    return write_log(folder / f"{name}.jsonl", records)
+
+
+REGRESSION = ("--regression", "e2e_latency.p95 +10% 50ms", "--regression", "llm_ttft.p50 +10% 20ms")
+
+
+def test_a_regression_fails_and_names_its_turns(turnlat: Callable, tmp_path: Path) -> None:
+    before, after = sessions(tmp_path, "a"), sessions(tmp_path, "b", slower=1.6)
+    done = turnlat("check", after, "--baseline", before, "--format", "json")
+    rules = json.loads(done.stdout)["rules"]
+    assert done.exit == 1
+    assert [rule["rule"].split()[0] for rule in rules] == ["e2e_latency.p50", "e2e_latency.p95"]
+    assert rules[0]["verdict"] == "failed"
+    assert rules[0]["p"] <= 0.05
+    worst = max(turnlat_api.load(after).turns["e2e_latency"])
+    assert rules[0]["worst"][0]["value"] == worst
+    named = turnlat("check", after, "--baseline", before, *REGRESSION)
+    assert named.exit == 1
+    assert f"{after}:" in named.stdout.replace("…", str(after.parent) + "/")
+
+
+def test_an_unchanged_candidate_does_not_fail(turnlat: Callable, tmp_path: Path) -> None:
+    before = sessions(tmp_path, "a")
+    same = turnlat("check", before, "--baseline", f"main={before}", "--on-inconclusive", "pass")
+    assert (same.exit, same.stderr) == (0, "")
+    paired = ("--baseline", before, "--pair-by", "room")
+    assert turnlat("check", sessions(tmp_path, "b"), *paired).exit == 0
+    slower = sessions(tmp_path, "c", slower=1.3)
+    assert turnlat("check", slower, *paired).exit == 1
+
+
+def test_a_saved_run_is_a_baseline(turnlat: Callable, tmp_path: Path) -> None:
+    before, after = sessions(tmp_path, "a"), sessions(tmp_path, "b", slower=1.6)
+    turnlat("analyze", before, "-o", tmp_path / "main.parquet")
+    told = [
+        turnlat("check", after, "--baseline", baseline, "--format", "json").stdout
+        for baseline in (before, tmp_path / "main.parquet")
+    ]
+    assert told[0] == told[1]
+
+
+def test_few_sessions_are_inconclusive(turnlat: Callable, tmp_path: Path) -> None:
+    before, after = (sessions(tmp_path, name, number=3) for name in "ab")
+    done = turnlat("check", after, "--baseline", before, "--on-inconclusive", "fail")
+    assert done.exit == 4
+    assert "inconclusive" in done.stdout
+
+
+def test_runs_that_cannot_be_compared_are_not_judged(turnlat: Callable, tmp_path: Path) -> None:
+    before = sessions(tmp_path, "a")
+    lines = [plain(record, job_id="AJ_1") for record in talk()]
+    formula = write_log(tmp_path / "plain.jsonl", lines)
+    done = turnlat("check", formula, "--baseline", before, "--regression", "e2e_latency.p95 10%")
+    assert done.exit == 4
+    assert "has e2e_latency" in " ".join(done.stdout.split())
+    beside = turnlat(
+        "check", formula, "--baseline", before, "--regression", "e2e_latency.p95 10%",
+        "--limit", "llm_ttft.max < 1ms",
+    )  # fmt: skip
+    assert beside.exit == 1
+
+
+def test_a_regression_needs_a_baseline(turnlat: Callable, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "agent.jsonl", talk())
+    done = turnlat("check", log, "--regression", "e2e_latency.p95 +10%")
+    assert done.exit == 2
+    assert "--baseline" in done.stderr
+
+
+def test_a_group_can_regress(tmp_path: Path) -> None:
+    before, after = sessions(tmp_path, "a"), sessions(tmp_path, "b", slower=1.6)
+    rules = ["e2e_latency.p50[llm_model=gpt-4o-mini] +10% 50ms", "e2e_latency.p50 +10% 50ms"]
+    results = turnlat_api.check(after, baseline=before, regressions=rules)
+    assert [result.rule.text for result in results] == rules
+    assert {result.verdict for result in results} == {Verdict.FAILED}
+    missing = "e2e_latency.p50[llm_model=gpt-5] +10%"
+    with pytest.raises(UsageError):
+        turnlat_api.check(after, baseline=before, regressions=[missing])
+
+
+def test_in_pytest_a_broken_limit_reads_like_the_table(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "agent.jsonl", talk())
+    run = turnlat_api.load(log)
+    turnlat_api.assert_limits(run, "e2e_latency.p95 < 9s", "silent.share < 5%")
+    with pytest.raises(AssertionError) as raised:
+        turnlat_api.assert_limits(log, "e2e_latency.p50 < 1s", "silent.share < 5%")
+    lines = str(raised.value).splitlines()
+    assert any(line.startswith("e2e_latency.p50 < 1s") and "failed" in line for line in lines)
+    assert any(f"{log.name}:13" in line for line in lines)
+    with pytest.raises(AssertionError):
+        turnlat_api.assert_limits(run, "e2e_latency.p99 < 9s")
+
+
+def test_results_of_rules_in_python(tmp_path: Path) -> None:
+    run = load(tmp_path, talk())
+    results = turnlat_api.check(run, ["e2e_latency.max < 9s", "e2e_latency.max < 1s"])
+    assert [result.verdict for result in results] == [Verdict.PASSED, Verdict.FAILED]
 
 
 @settings(max_examples=20, deadline=None)

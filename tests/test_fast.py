@@ -126,7 +126,7 @@ def test_most_lines_of_hooks_and_workers_take_the_fast_path() -> None:
     for name in ("1.8.9/main/hook_with_vad.jsonl", "1.8.9/main/production.jsonl"):
         content = (DATA / name).read_bytes()
         block = Block("a", "a", 1, 0, content)
-        collector = LineReader(FAST)._collector  # noqa: SLF001
+        collector = LineReader(FAST)._collector
         left = list(fast.FastReader().read(block, collector))
         assert len(left) < 0.3 * content.count(b"\n")
 

@@ -345,13 +345,13 @@ def comparison() -> Exhibits:
 
 def test_the_figures_of_a_comparison_are_drawn(browser: Browser, tmp_path: Path) -> None:
     plain = analysis.report(sample("hook"))
-    report = Report(plain.run, ["b"], [], [], plain.rows, {}, exhibits=comparison)
+    report = Report(["b"], [], [], plain.rows, {}, exhibits=comparison)
     page = tmp_path / "page.html"
     page.write_bytes(writers.WRITERS["html"].write(report, writers.Page()))
     opened = open_page(browser, page)
     assert opened.is_quiet()
-    assert marks(opened, "shifts", "symbol") == 9
-    assert marks(opened, "changes", "rect") == len(COMPONENTS)
+    assert marks(opened, "shifts_0", "symbol") == 9
+    assert marks(opened, "changes_0", "rect") == len(COMPONENTS)
     assert opened.drawn_texts("#figure-distribution .role-legend-label text") == [
         "<baseline>",
         "candidate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -15,8 +16,11 @@ from pathlib import Path
 import pytest
 from golden import UPDATING
 from livekit.agents import MetricsCollectedEvent, metrics
+from livekit.agents.cli.log import JsonFormatter
+from livekit.rtc.event_emitter import EventEmitter
 
 import turnlat as package
+from turnlat import hook
 from turnlat.errors import ExitCode
 from turnlat.metrics import COMPONENTS, METRICS
 from turnlat.turns.ledger import OUTCOMES
@@ -27,6 +31,10 @@ TEXT = README.read_text(encoding="utf-8")
 CONSOLE = re.findall(r"```console\n\$ (.*)\n((?:.*\n)*?)```", TEXT)
 SHELL = re.findall(r"```sh\n((?:.*\n)*?)```", TEXT)
 PYTHON = re.findall(r"```python\n((?:.*\n)*?)```", TEXT)
+EOU = metrics.EOUMetrics(
+    timestamp=1.8e9, end_of_utterance_delay=0.5, transcription_delay=0.2,
+    on_user_turn_completed_delay=0.0, speech_id="speech_1",
+)  # fmt: skip
 
 
 def rewrite(old: str, new: str) -> None:
@@ -64,7 +72,7 @@ def test_the_metric_table_is_the_catalogues() -> None:
 
 
 def test_every_exit_code_and_outcome_is_explained() -> None:
-    for code in (ExitCode.OK, ExitCode.USAGE, ExitCode.INPUT, ExitCode.BUG, ExitCode.INTERRUPTED):
+    for code in ExitCode:
         assert f"| {int(code)} | " in TEXT
     for outcome in OUTCOMES:
         assert f"| `{outcome}` | " in TEXT
@@ -82,27 +90,32 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     assert (tmp_path / "run.parquet").exists()
 
 
-def test_the_hook_example_writes_a_log_that_analyze_reads(tmp_path: Path) -> None:
-    example = next(block for block in PYTHON if "metrics_collected" in block)
-    handlers: dict[str, Callable] = {}
-
-    class Session:
-        def on(self, event: str) -> Callable:
-            return lambda handler: handlers.setdefault(event, handler)
-
-    scope = {"session": Session(), "MetricsCollectedEvent": MetricsCollectedEvent}
-    before = Path.cwd()
-    os.chdir(tmp_path)
+@pytest.mark.parametrize("mark", ['"agent.jsonl"', "logger=", "model_dump()"])
+def test_the_examples_of_recording_write_a_log_that_analyze_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    example = next(block for block in PYTHON if mark in block)
+    session: EventEmitter[str] = EventEmitter()
+    monkeypatch.chdir(tmp_path)
+    handler = logging.FileHandler("agent.jsonl")
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("turnlat")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     try:
+        scope = {"AgentSession": lambda _: session, "session": session, "record": hook.record}
+        scope |= {"logging": logging, "logger": logger}
+        scope["MetricsCollectedEvent"] = MetricsCollectedEvent
         exec(example, scope)  # noqa: S102
-        eou = metrics.EOUMetrics(
-            timestamp=1.8e9, end_of_utterance_delay=0.5, transcription_delay=0.2,
-            on_user_turn_completed_delay=0.0, speech_id="speech_1",
-        )  # fmt: skip
-        handlers["metrics_collected"](MetricsCollectedEvent(metrics=eou))
+        session.emit("metrics_collected", MetricsCollectedEvent(metrics=EOU))
+        hook._close_all()
     finally:
-        os.chdir(before)
-    assert package.load(tmp_path / "agent.jsonl").ledger.outcomes["unmeasured"] == 1
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+        handler.close()
+    run = package.load(tmp_path / "agent.jsonl")
+    assert run.ledger.outcomes["unmeasured"] == 1
+    assert run.turns["speech_id"].to_list() == ["speech_1"]
 
 
 def test_the_shell_blocks_run_in_a_fresh_environment(tmp_path: Path) -> None:

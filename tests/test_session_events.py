@@ -80,6 +80,11 @@ def test_a_speech_is_initiated_only_if_the_agent_spoke(tmp_path: Path) -> None:
     assert heard(load(tmp_path, spoken), "speech_2")["outcome"] == "initiated"
 
 
+def test_an_agent_that_never_spoke_said_nothing(tmp_path: Path) -> None:
+    quiet = [tts("speech_0", at=0.0), state(-1.0, "listening")]
+    assert heard(load(tmp_path, quiet), "speech_0")["outcome"] == "discarded"
+
+
 def test_an_answer_that_the_agent_spoke_is_no_discarded_attempt(tmp_path: Path) -> None:
     old = [llm("speech_0", at=0.2, length=0.2), tts("speech_0", at=0.4)]
     log = [record | {"acquire_time": None} for record in [*old, *ASKED]]

@@ -4,12 +4,13 @@
      blocks     ──readers───▶  Records     one typed frame per kind of record, the tally of lines
      records    ──turns─────▶  Turns       one row per turn, and the ledger
                 ──summaries─▶  Run         + transcriptions, tools, usage, latency statistics, notes
-     run        ──report────▶  Report      what to show: tables and figures of raw values, notes
+     runs       ──analysis──▶  Comparison  verdicts, where the change comes from
+     results    ──report────▶  Report      what to show: tables and figures of raw values, notes
      report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet, html, svg
 
 `engines` run the first half, `commands` are the command line. Modules import downwards only:
 
-    commands
+    commands | gate
     writers
     report
     analysis
@@ -26,6 +27,8 @@ In Python:
     run.turns, run.latency, run.transcriptions, run.tools, run.usage    # polars frames
     run.ledger
     run.save("agent.parquet")                                # loads wherever a log can
+    turnlat.compare(turnlat.load("before.jsonl"), run).verdict
+    turnlat.assert_limits(run, "e2e_latency.p95 < 1.5s")     # for pytest
 """
 
 from __future__ import annotations
@@ -34,9 +37,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from turnlat.analysis.comparison import compare as compare
+    from turnlat.analysis.results import Comparison as Comparison
+    from turnlat.analysis.verdicts import Gate as Gate
+    from turnlat.analysis.verdicts import Margin as Margin
     from turnlat.errors import InputError as InputError
+    from turnlat.errors import NotComparableError as NotComparableError
     from turnlat.errors import TurnlatError as TurnlatError
     from turnlat.errors import UsageError as UsageError
+    from turnlat.gate import assert_limits as assert_limits
+    from turnlat.gate import check as check
     from turnlat.run import Run as Run
     from turnlat.run import load as load
     from turnlat.selection import Selection as Selection
@@ -44,11 +54,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Comparison": "turnlat.analysis.results",
+    "Gate": "turnlat.analysis.verdicts",
     "InputError": "turnlat.errors",
+    "Margin": "turnlat.analysis.verdicts",
+    "NotComparableError": "turnlat.errors",
     "Run": "turnlat.run",
     "Selection": "turnlat.selection",
     "TurnlatError": "turnlat.errors",
     "UsageError": "turnlat.errors",
+    "assert_limits": "turnlat.gate",
+    "check": "turnlat.gate",
+    "compare": "turnlat.analysis.comparison",
     "load": "turnlat.run",
 }
 

@@ -52,5 +52,11 @@ class InputError(TurnlatError):
     """The bad lines of an input that holds nothing else, where they were asked for."""
 
 
+class NotComparableError(InputError):
+    """Runs have nothing that can be held against each other."""
+
+    exit_code = ExitCode.NOT_JUDGED
+
+
 class OutputError(TurnlatError):
     """An output file cannot be written."""

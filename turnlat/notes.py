@@ -122,6 +122,38 @@ RUN_NOTES: dict[str, str] = {
 }
 """Notes of whole runs."""
 
+COMPARISON_NOTES: dict[str, str] = {
+    "turns-as-units": (
+        "nothing tells the conversations of a log apart, so turns count as independent, which they "
+        "are not: these p-values are too small; log job_id or room"
+    ),
+    "few-sessions": (
+        "verdicts need 5 sessions a side: with fewer, chance has too few arrangements; record more "
+        "sessions"
+    ),
+    "few-pairs": (
+        "verdicts need 6 matched sessions: with fewer, chance has too few arrangements; record "
+        "more, or compare without --pair-by"
+    ),
+    "unmatched": (
+        "turns without a partner in the other run are left out; --pair-by wants sessions that "
+        "replay the same scripts"
+    ),
+    "models-differ": (
+        "the runs did not use the same models, so a change may be theirs and not the code's; "
+        "--model compares one at a time"
+    ),
+    "one-measured": (
+        "only one run has a measured wait, so both are compared by total_latency, which leaves out "
+        "tools, callbacks and the first sentence; log whole metrics objects in both"
+    ),
+    "grouping-differs": (
+        "the turns of one run were put together by speech_id, those of the other by inference; "
+        "log both in the same shape"
+    ),
+}
+"""Notes of comparisons."""
+
 
 @dataclass(frozen=True)
 class Note:
@@ -134,4 +166,4 @@ class Note:
     @classmethod
     def of(cls, code: str, count: int) -> Note:
         """The note with the catalogue's sentence."""
-        return cls(code, count, (TURN_NOTES | RUN_NOTES)[code])
+        return cls(code, count, (TURN_NOTES | RUN_NOTES | COMPARISON_NOTES)[code])

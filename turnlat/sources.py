@@ -137,7 +137,7 @@ def find(inputs: Iterable[str]) -> list[Source]:
             files.setdefault(_identity(name), os.path.normpath(name))
     sets: dict[str, list[str]] = defaultdict(list)
     for name in files.values():
-        sets[_log_of(name)].append(name)
+        sets[log_of(name)].append(name)
     return [Source(log, tuple(sorted(files, key=_age))) for log, files in sets.items()]
 
 
@@ -198,7 +198,8 @@ def _similar(path: Path) -> str | None:
     return f"in that folder: {', '.join(close[:5])}" if path.name[:3] and close else None
 
 
-def _log_of(name: str) -> str:
+def log_of(name: str) -> str:
+    """The log that a file belongs to: itself, or the one that it was rotated from."""
     folder, base = str(Path(name).parent), Path(name).name
     rotated = _ROTATION.fullmatch(base)
     if name == STDIN or not rotated or Path(rotated["log"]).suffix not in _LOG_SUFFIXES:
@@ -209,7 +210,7 @@ def _log_of(name: str) -> str:
 def _age(name: str) -> tuple[int, int, str]:
     """Sorts a rotated set oldest first: dated parts, then numbers counting down, then the log."""
     rotated = _ROTATION.fullmatch(Path(name).name)
-    if not rotated or _log_of(name) == name:
+    if not rotated or log_of(name) == name:
         return (2, 0, name)
     part = rotated["part"]
     return (1, -int(part), name) if len(part) <= len("9999") else (0, 0, part)

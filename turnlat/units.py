@@ -37,6 +37,34 @@ def percent(share: float | None) -> str:
     return MISSING if share is None else f"{share:.0%}"
 
 
+def change(seconds: float | None) -> str:
+    """`0.31` as `+310` milliseconds; null as a dash."""
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    text = f"{seconds * 1000:+,.0f}"
+    return "0" if text in ("+0", "-0") else text.replace("-", "−")
+
+
+def probability(value: float | None) -> str:
+    """Three decimals, or `<0.001`; null as a dash."""
+    if value is None:
+        return MISSING
+    return "<0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004  # what three decimals show
+
+
+def growth(share: float | None) -> str:
+    """`0.2` as `+20%`; null as a dash."""
+    return MISSING if share is None else f"{share:+.0%}".replace("-", "−")
+
+
+def points(share: float | None) -> str:
+    """A difference of shares, `0.012` as `+1.2`; null as a dash."""
+    if share is None:
+        return MISSING
+    text = f"{share * 100:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
 def percent_to_a_tenth(share: float | None) -> str:
     """`0.052` as `5.2%`; null as a dash."""
     return MISSING if share is None else f"{share:.1%}"

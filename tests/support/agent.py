@@ -1,12 +1,14 @@
 """A headless agent: a real AgentSession between fake ears, brain and voice, for recording its logs.
 
-The fakes stand behind LiveKit's own interfaces, so turns, metrics and spans are LiveKit's.
+The fakes stand behind LiveKit's own interfaces, so turns, metrics and spans are LiveKit's; they
+fit livekit-agents 1.0 to 1.8.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -24,6 +26,8 @@ TICK = 0.032
 SILENCE = 0.2
 """Seconds without speech after which the VAD calls it ended."""
 NUMBERS = count(1)
+TOOLS = ("weather", "transfer")
+STORY = "Once upon a time there was a caller who waited and waited for an answer to all of it. " * 3
 
 
 def silence(seconds: float) -> rtc.AudioFrame:
@@ -37,6 +41,8 @@ class User:
 
     speaking: bool = False
     finals: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    silences: list[float] = field(default_factory=list)
+    """Of each end of speech, how many seconds ago it was when the VAD told of it."""
 
     async def say(self, text: str, seconds: float = 0.5, transcript_after: float = 0.1) -> None:
         self.speaking = True
@@ -59,21 +65,26 @@ class Ears(vad.VAD):
 
 class EarsStream(vad.VADStream):
     async def _main_task(self) -> None:
-        speaking, since, user = False, 0.0, self._vad.user
+        speaking, user = False, self._vad.user
+        heard = quiet = changed = time.time()
         for tick in count(1):
             await asyncio.sleep(TICK)
-            since = since + TICK if user.speaking != speaking else 0.0
-            self._send(vad.VADEventType.INFERENCE_DONE, tick, since, speaking=speaking)
+            now = time.time()
+            heard, quiet = (now, quiet) if user.speaking else (heard, now)
+            changed = now if user.speaking == speaking else changed
+            since = now - changed
+            self._send("INFERENCE_DONE", tick, now - heard, now - quiet, speaking=speaking)
             if since and (not speaking or since >= SILENCE):
                 speaking = not speaking
                 kind = "START_OF_SPEECH" if speaking else "END_OF_SPEECH"
-                self._send(vad.VADEventType[kind], tick, since, speaking=speaking)
-                since = 0.0
+                user.silences += [] if speaking else [since]
+                self._send(kind, tick, now - heard, now - quiet, speaking=speaking)
 
-    def _send(self, kind: vad.VADEventType, tick: int, since: float, *, speaking: bool) -> None:
-        event = vad.VADEvent(kind, tick, tick * TICK, TICK, since, speaking=speaking)
-        changing = "raw_accumulated_silence" if speaking else "raw_accumulated_speech"
-        self._event_ch.send_nowait(replace(event, **{changing: since}))
+    def _send(self, kind: str, tick: int, silent: float, spoken: float, *, speaking: bool) -> None:
+        kind_ = vad.VADEventType[kind]
+        event = vad.VADEvent(kind_, tick, tick * TICK, spoken, silent, speaking=speaking)
+        raw = {"raw_accumulated_silence": silent, "raw_accumulated_speech": spoken}
+        self._event_ch.send_nowait(replace(event, **raw))
 
 
 class Stenographer(stt.STT):
@@ -93,13 +104,16 @@ class Stenographer(stt.STT):
 class StenographerStream(stt.RecognizeStream):
     async def _run(self) -> None:
         while True:
-            data = stt.SpeechData(language="en", text=await self._stt.user.finals.get())
-            kind = stt.SpeechEventType.FINAL_TRANSCRIPT
-            self._event_ch.send_nowait(stt.SpeechEvent(kind, "stt", [data]))
+            self.heard(await self._stt.user.finals.get())
+
+    def heard(self, text: str) -> None:
+        data = stt.SpeechData(language="en", text=text)
+        kind = stt.SpeechEventType.FINAL_TRANSCRIPT
+        self._event_ch.send_nowait(stt.SpeechEvent(kind, "stt", [data]))
 
 
 class Brain(llm.LLM):
-    """Echoes the user; answers a question about the weather by asking the tool first."""
+    """Echoes the user; uses a tool when the user names it; can tell a long story."""
 
     model = "fake-brain"
     provider = "tests"
@@ -108,18 +122,23 @@ class Brain(llm.LLM):
         asked = {"chat_ctx": request["chat_ctx"], "tools": request.get("tools") or []}
         return BrainStream(self, conn_options=conn_options, **asked)
 
+    async def think(self) -> None:
+        await asyncio.sleep(0.15)
+
 
 class BrainStream(llm.LLMStream):
     async def _run(self) -> None:
         number = next(NUMBERS)
-        await asyncio.sleep(0.15)
-        last = self._chat_ctx.items[-1]
+        await self._llm.think()
+        last = self._chat_ctx.items[-1] if self._chat_ctx.items else None
         heard = getattr(last, "text_content", None) or ""
-        if "weather" in heard:
-            call = llm.FunctionToolCall(name="weather", arguments="{}", call_id=f"call-{number}")
+        tool = next((name for name in TOOLS if name in heard), None)
+        if tool is not None:
+            call = llm.FunctionToolCall(name=tool, arguments="{}", call_id=f"call-{number}")
             self._send(number, llm.ChoiceDelta(role="assistant", tool_calls=[call]))
         else:
-            for word in f"You said {heard or 'nothing'} to me. ".split(" "):
+            told = STORY if "story" in heard else f"You said {heard or 'nothing'} to me. "
+            for word in told.split(" "):
                 self._send(number, llm.ChoiceDelta(role="assistant", content=f"{word} "))
                 await asyncio.sleep(0.01)
         usage = llm.CompletionUsage(completion_tokens=8, prompt_tokens=80, total_tokens=88)
@@ -142,18 +161,30 @@ class Voice(tts.TTS):
     def synthesize(self, text: str, *, conn_options: Any = DEFAULT) -> tts.ChunkedStream:
         return VoiceStream(tts=self, input_text=text, conn_options=conn_options)
 
+    async def prepare(self) -> None:
+        await asyncio.sleep(0.1)
+
 
 class VoiceStream(tts.ChunkedStream):
-    async def _run(self, output_emitter: tts.AudioEmitter) -> None:
+    async def _run(self, output_emitter: Any = None) -> None:
         number = next(NUMBERS)
-        output_emitter.initialize(
-            request_id=f"tts-{number}", sample_rate=RATE, num_channels=1, mime_type="audio/pcm"
-        )
-        await asyncio.sleep(0.1)
-        for _ in range(3):
-            output_emitter.push(bytes(silence(0.2).data))
-            await asyncio.sleep(0.02)
-        output_emitter.flush()
+        if output_emitter is not None:
+            output_emitter.initialize(
+                request_id=f"tts-{number}", sample_rate=RATE, num_channels=1, mime_type="audio/pcm"
+            )
+        await self._tts.prepare()
+        for _ in range(max(3, len(self._input_text) // 20)):
+            self._push(silence(0.2), f"tts-{number}", output_emitter)
+        await asyncio.sleep(0.06)
+        if output_emitter is not None:
+            output_emitter.flush()
+
+    def _push(self, frame: rtc.AudioFrame, request: str, output_emitter: Any) -> None:
+        """Hand over some audio; LiveKit 1.0 has no emitter for it."""
+        if output_emitter is None:
+            self._event_ch.send_nowait(tts.SynthesizedAudio(frame=frame, request_id=request))
+        else:
+            output_emitter.push(bytes(frame.data))
 
 
 class Microphone(io.AudioInput):
@@ -166,8 +197,11 @@ class Loudspeaker(io.AudioOutput):
     """Plays nothing in real time."""
 
     def __init__(self) -> None:
-        can = io.AudioOutputCapabilities(pause=False)
-        super().__init__(label="tests", sample_rate=RATE, capabilities=can)
+        known = inspect.signature(io.AudioOutput.__init__).parameters
+        more = {"label": "tests"} if "label" in known else {}
+        if "capabilities" in known:
+            more["capabilities"] = io.AudioOutputCapabilities(pause=False)
+        super().__init__(sample_rate=RATE, **more)
         self._started, self._pushed, self._cleared = 0.0, 0.0, asyncio.Event()
         self._playing: asyncio.Task[None] | None = None
 
@@ -177,7 +211,8 @@ class Loudspeaker(io.AudioOutput):
         await super().capture_frame(frame)
         if not self._pushed:
             self._started = time.time()
-            self.on_playback_started(created_at=self._started)
+            if hasattr(self, "on_playback_started"):  # LiveKit 1.4 asks for it
+                self.on_playback_started(created_at=self._started)
         self._pushed += frame.duration
 
     def flush(self) -> None:
@@ -200,7 +235,7 @@ class Loudspeaker(io.AudioOutput):
 
 
 class Clerk(Agent):
-    """An agent with one slow tool."""
+    """An agent with one slow tool, and one that hands the user over."""
 
     def __init__(self) -> None:
         super().__init__(instructions="Be brief.")
@@ -214,33 +249,68 @@ class Clerk(Agent):
         await asyncio.sleep(0.3)
         return "sunny"
 
+    @function_tool
+    async def transfer(self) -> Agent:
+        """Hand the user over to a specialist."""
+        return Specialist()
 
-async def converse(listen: Callable[[AgentSession], None], *utterances: str) -> None:
-    """Greet the user, then hold one turn for each of `utterances`; ` ... ` in one is a pause."""
-    user = User()
-    session = AgentSession(
-        stt=Stenographer(user),
-        llm=Brain(),
-        tts=Voice(),
-        vad=Ears(user),
-        turn_handling={"turn_detection": "vad", "endpointing": {"min_delay": 0.3}},
-        aec_warmup_duration=None,
-    )
-    session.input.audio, session.output.audio = Microphone(label="tests"), Loudspeaker()
+
+class Specialist(Agent):
+    """Whom the user is handed over to."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="Be thorough.")
+
+    async def on_enter(self) -> None:
+        self.session.generate_reply()
+
+
+def made(*, preemptive: bool = True, **parts: Any) -> AgentSession:
+    """A session of any LiveKit between fakes (`stt`, `llm`, `tts`, `vad`), without a room."""
+    known = inspect.signature(AgentSession.__init__).parameters
+    if "turn_handling" in known:
+        handling = {"turn_detection": "vad", "endpointing": {"min_delay": 0.3}}
+        handling["preemptive_generation"] = {"enabled": preemptive}
+        options = {"turn_handling": handling, "aec_warmup_duration": None}
+    else:
+        options = {"turn_detection": "vad", "min_endpointing_delay": 0.3}
+        options |= {"preemptive_generation": preemptive, "aec_warmup_duration": None}
+    given = parts | {name: value for name, value in options.items() if name in known}
+    session = AgentSession(**given)
+    label = {"label": "tests"} if "label" in inspect.signature(io.AudioInput).parameters else {}
+    session.input.audio, session.output.audio = Microphone(**label), Loudspeaker()
+    return session
+
+
+async def converse(
+    listen: Callable[[AgentSession], None],
+    *utterances: str,
+    preemptive: bool = True,
+    user: User | None = None,
+) -> None:
+    """Greet the user, then hold one turn for each of `utterances`.
+
+    ` ... ` in one is a pause; one that begins with `!` interrupts the answer to the one before.
+    """
+    user = user or User()
+    parts = {"stt": Stenographer(user), "llm": Brain(), "tts": Voice(), "vad": Ears(user)}
+    session = made(preemptive=preemptive, **parts)
     listen(session)
     await session.start(Clerk())
     await session.say("Welcome.")
-    for text in utterances:
-        for part in text.split(" ... "):
-            await user.say(part)
-        await _answered(session)
+    for text, following in zip(utterances, [*utterances[1:], ""], strict=True):
+        for part in text.lstrip("!").split(" ... "):
+            # LiveKit lets half a second of speech interrupt.
+            await user.say(part, 1.0 if text.startswith("!") else 0.5)
+        await answered(session, wholly=not following.startswith("!"))
     await session.aclose()
 
 
-async def _answered(session: AgentSession) -> None:
-    """Wait for the agent to begin to speak, and then to be done."""
-    for speaking in (True, False):
-        await asyncio.wait_for(_until(session, speaking=speaking), 8)
+async def answered(session: AgentSession, *, wholly: bool = True) -> None:
+    """Wait for the agent to begin to speak, and then to be done, or just until it was heard."""
+    await asyncio.wait_for(_until(session, speaking=True), 8)
+    if wholly:
+        await asyncio.wait_for(_until(session, speaking=False), 20)
     await asyncio.sleep(0.2)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from turnlat.analysis.results import Row
 from turnlat.analysis.rules import Limit, Regression, Subject
 from turnlat.errors import UsageError
 from turnlat.metrics import METRICS
@@ -71,6 +72,8 @@ class Result:
     reason: str
     """Why it passed or not, where the numbers alone do not say so."""
     worst: tuple[Turn, ...] = ()
+    row: Row | None = None
+    """Of a regression: both runs, the effect and its p-value."""
 
 
 _RELATIONS: dict[str, Callable[[float, float], bool]] = {
@@ -86,14 +89,17 @@ def hold(run: Run, limit: Limit, *, confident: bool = False) -> Result:
 
     Raises `UsageError` where the limit names a group that the run does not have.
     """
-    turns = _group(run.frame, limit.subject)
+    turns = group(run.frame, limit.subject)
     if limit.subject.metric in METRICS:
         return _hold_metric(turns, limit, confident=confident)
     return _hold_outcome(turns, limit, confident=confident)
 
 
-def _group(turns: pl.DataFrame, subject: Subject) -> pl.DataFrame:
-    """The turns of the subject's group."""
+def group(turns: pl.DataFrame, subject: Subject) -> pl.DataFrame:
+    """The turns of the subject's group.
+
+    Raises `UsageError` where no turn is in it.
+    """
     if subject.column is None:
         return turns
     column = ALIASES.get(subject.column, subject.column)
@@ -104,15 +110,15 @@ def _group(turns: pl.DataFrame, subject: Subject) -> pl.DataFrame:
             hint=f"did you mean {' or '.join(close)}?",
         )
     texts = turns[column].cast(pl.String)
-    group = turns.filter(texts == subject.value)
-    if not group.height:
+    members = turns.filter(texts == subject.value)
+    if not members.height:
         known = sorted(texts.drop_nulls().unique())
         near = difflib.get_close_matches(subject.value or "", known, n=5, cutoff=0.0)
         raise UsageError(
             f"{subject.name}: no turn has {subject.column} {subject.value}",
             hint=f"there is {', '.join(near)}" if near else f"no turn has any {subject.column}",
         )
-    return group
+    return members
 
 
 def _hold_metric(turns: pl.DataFrame, limit: Limit, *, confident: bool) -> Result:
@@ -128,8 +134,10 @@ def _hold_metric(turns: pl.DataFrame, limit: Limit, *, confident: bool) -> Resul
         verdict, reason = Verdict.INCONCLUSIVE, few
     elif confident and verdict is Verdict.FAILED:
         verdict, reason = _confidently(_bound(values, limit), limit, reason)
-    worst = _worst(known, limit) if verdict is Verdict.FAILED else ()
-    return Result(limit, verdict, found, limit.value, len(values), reason, worst)
+    hurt: tuple[Turn, ...] = ()
+    if verdict is Verdict.FAILED and limit.subject.statistic != "count":
+        hurt = worst(known, metric, descending=limit.relation in ("<", "<="))
+    return Result(limit, verdict, found, limit.value, len(values), reason, hurt)
 
 
 def _statistic(values: npt.NDArray[np.float64], subject: Subject) -> float:
@@ -172,18 +180,11 @@ def _confidently(bound: float | None, limit: Limit, reason: str) -> tuple[Verdic
     return Verdict.INCONCLUSIVE, "broken, but by no more than chance allows (--confident)"
 
 
-def _worst(turns: pl.DataFrame, limit: Limit) -> tuple[Turn, ...]:
-    if limit.subject.statistic == "count":
-        return ()
-    descending = limit.relation in ("<", "<=")
-    ordered = turns.sort(
-        limit.subject.metric,
-        "session",
-        "turn",
-        "line",
-        descending=[descending, False, False, False],
-    )
-    return _named(ordered.head(WORST), limit.subject.metric)
+def worst(turns: pl.DataFrame, metric: str, *, descending: bool = True) -> tuple[Turn, ...]:
+    """The turns with the highest values of a metric, or with the lowest ones."""
+    order = [descending, False, False, False]
+    ordered = turns.drop_nulls(metric).sort(metric, "session", "turn", "line", descending=order)
+    return _named(ordered.head(WORST), metric)
 
 
 def _named(turns: pl.DataFrame, metric: str | None) -> tuple[Turn, ...]:
@@ -213,8 +214,8 @@ def _hold_outcome(turns: pl.DataFrame, limit: Limit, *, confident: bool) -> Resu
         bound = _share_bound(having.height, asked.height, limit)
         verdict, reason = _confidently(bound, limit, reason)
     failed = verdict is Verdict.FAILED and limit.relation in ("<", "<=")
-    worst = _named(having.head(WORST), None) if failed else ()
-    return Result(limit, verdict, found, limit.value, asked.height, reason, worst)
+    hurt = _named(having.head(WORST), None) if failed else ()
+    return Result(limit, verdict, found, limit.value, asked.height, reason, hurt)
 
 
 def _share_bound(having: int, of: int, limit: Limit) -> float:

@@ -116,6 +116,14 @@ def parse_regression(text: str) -> Regression:
     return Regression(text, subject, relative, absolute)
 
 
+def parse_margins(text: str) -> tuple[float, float]:
+    """The relative margin and the absolute one in seconds, as in `10% 50ms`; 0 for one left out.
+
+    Raises `RuleError` where it does not parse.
+    """
+    return _Scanner(text).margins()
+
+
 class _Scanner:
     """Reads a rule from left to right, and knows where it is."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from turnlat import __version__
-from turnlat.commands import analyze, check, configuration, formats
+from turnlat.commands import analyze, check, compare, configuration, formats, hook
 from turnlat.commands.console import ReaderGoneError, say
 from turnlat.errors import ExitCode, TurnlatError
 
@@ -21,7 +21,9 @@ app = typer.Typer(
 )
 app.command("analyze")(analyze.analyze)
 app.command("check")(check.check)
+app.command("compare")(compare.compare)
 app.command("formats")(formats.formats)
+app.command("hook")(hook.hook)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001

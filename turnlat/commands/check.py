@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from turnlat.analysis.limits import Result
+    from turnlat.analysis.rules import Limit, Regression
     from turnlat.report import Report
 
 
@@ -54,6 +55,35 @@ def check(
             allow_from_autoenv=False,
         ),
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOG",
+            help="The run to compare with: a log, folder, glob or saved run (.parquet).",
+            show_default=False,
+        ),
+    ] = None,
+    regression: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="How much worse than the baseline is too much, such as "
+            "'e2e_latency.p95 +10% 50ms'; repeatable. Without any, the p50 and p95 of the wait.",
+            show_default=False,
+            allow_from_autoenv=False,
+        ),
+    ] = None,
+    pair_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Both runs replay the same scripts: match sessions by this column, such as room.",
+            show_default=False,
+        ),
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(help="The chance that a regression fails where nothing changed.")
+    ] = 0.05,
     confident: Annotated[
         bool,
         typer.Option(
@@ -104,23 +134,26 @@ def check(
     force: Annotated[bool, typer.Option("--force", help="Replace existing output files.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
 ) -> int:
-    """Hold a run against limits: exit code 1 where one is broken."""
-    from turnlat.analysis import limits, rules  # noqa: PLC0415  # polars loads here
+    """Hold a run against limits and its baseline: exit code 1 where a rule is broken."""
+    from turnlat.analysis import limits, regressions, rules  # noqa: PLC0415  # polars loads here
 
-    parsed = [rules.parse_limit(text) for text in limit or []]
-    if not parsed:
-        raise UsageError(
-            "there is no rule to check", hint="write one: --limit 'e2e_latency.p95 < 1.5s'"
-        )
-    files.check_free(output or [], logs, force=force)
+    held = [rules.parse_limit(text) for text in limit or []]
+    grown = [rules.parse_regression(text) for text in regression or []]
+    _check_rules(held, grown, baseline)
+    files.check_free(output or [], [*logs, *([baseline] if baseline else [])], force=force)
     from turnlat import run as runs  # noqa: PLC0415
     from turnlat import writers  # noqa: PLC0415
     from turnlat.report import check as reports  # noqa: PLC0415
 
     console.heed_ctrl_c()
     outputs = {path: writers.for_file(path, "check") for path in output or []}
-    run = runs.load(*logs, unwrap=unwrap, jobs=jobs or os.cpu_count() or 1)
-    results = [limits.hold(run, rule, confident=confident) for rule in parsed]
+    workers = jobs or os.cpu_count() or 1
+    run = runs.load(*logs, unwrap=unwrap, jobs=workers)
+    results = [limits.hold(run, rule, confident=confident) for rule in held]
+    if baseline is not None:
+        before = runs.load(baseline, unwrap=unwrap, jobs=workers)
+        wanted = grown or regressions.default_rules(before, run)
+        results += regressions.hold(before, run, wanted, alpha=alpha, pair_by=pair_by)
     report = reports.report(run, results)
     colour = console.colour() and not no_color
     page = writers.Page(console.width(), colour, console.unicode())
@@ -133,10 +166,23 @@ def check(
         for result in results:
             if result.verdict is limits.Verdict.INCONCLUSIVE:
                 console.say(
-                    f"{result.rule.text}: inconclusive: {result.reason}",
+                    f"{result.rule.text}: inconclusive",
                     hint="--on-inconclusive pass or fail says what that should mean",
                 )
     return exit_code(results, on_inconclusive)
+
+
+def _check_rules(limits: list[Limit], regressions: list[Regression], baseline: str | None) -> None:
+    if regressions and baseline is None:
+        raise UsageError(
+            f"--regression {regressions[0].text}: there is no baseline",
+            hint="name the run to compare with: --baseline main.parquet",
+        )
+    if not limits and baseline is None:
+        raise UsageError(
+            "there is no rule to check",
+            hint="write one: --limit 'e2e_latency.p95 < 1.5s', or name a --baseline",
+        )
 
 
 def exit_code(results: Sequence[Result], on_inconclusive: OnInconclusive) -> ExitCode:

@@ -13,7 +13,9 @@ from turnlat.run import Run
 
 Kind = Literal[
     "text", "name", "place", "moment", "milliseconds", "interval", "seconds", "count", "ratio",
-    "share", "waterfall", "codes", "quantity", "verdict",
+    "share", "waterfall", "codes", "quantity", "verdict", "change", "changes", "ratios", "counts",
+    "probability", "percent", "percents", "growth", "points", "points_interval", "mark",
+    "diverging",
 ]  # fmt: skip
 """How a writer formats a column's raw values. Durations are seconds in every kind.
 
@@ -52,6 +54,15 @@ class Waterfall:
     """Component, start and end, in seconds; a later part lies over an earlier one."""
     scale: float
     """The longest wait of the table."""
+
+
+@dataclass(frozen=True)
+class Diverging:
+    """A change on an axis with 0 in its middle, in seconds."""
+
+    change: float
+    scale: float
+    """The largest change of the table, either way."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,6 @@ def no_exhibits() -> Exhibits:
 class Report:
     """All that a command has to show."""
 
-    run: Run
     headline: list[str]
     tables: list[Table]
     notes: list[Note]
@@ -137,5 +147,7 @@ class Report:
     """What JSON writes."""
     cases: Sequence[Case] = ()
     """The rules of a check."""
+    saved: Run | None = None
+    """The run that Parquet saves; null where a report is not of one run."""
     exhibits: Callable[[], Exhibits] = no_exhibits
     """Made only where a page or a picture asks for them."""

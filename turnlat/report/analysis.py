@@ -57,15 +57,15 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
         shown = _full_table(table, frames, split)
         document = {"schema": SCHEMA, "run": run.label, table: frames[table].to_dicts()}
         rows = frames[table]
-        return Report(run, [], [shown], [], rows, document, exhibits=shown_on_pages)
+        return Report([], [shown], [], rows, document, saved=run, exhibits=shown_on_pages)
     all_notes = [*_turn_notes(run.frame), *run.notes, *notes, *_percentile_notes(statistics)]
     return Report(
-        run,
         _headline(run),
         _overview(frames, split, over, worst),
         all_notes,
         run.turns,
         _document(run, statistics, all_notes),
+        saved=run,
         exhibits=shown_on_pages,
     )
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from turnlat import units
 from turnlat.analysis.limits import Result, Turn, Verdict
+from turnlat.analysis.results import Row
 from turnlat.analysis.rules import Limit
 from turnlat.report import Case, Column, Exhibits, Fact, Report, Table, exhibits
 from turnlat.run import Run
@@ -34,6 +35,9 @@ _TURNS = (
     Column("session", "text", 3),
 )
 
+_EFFECT = ("ratio", "ratio_low", "ratio_high", "shift", "shift_low", "shift_high", "p")
+"""What a comparison tells of a regression."""
+
 _ROWS = {
     "rule": pl.String(),
     "verdict": pl.String(),
@@ -42,6 +46,8 @@ _ROWS = {
     "unit": pl.String(),
     "turns": pl.Int64(),
     "reason": pl.String(),
+    **dict.fromkeys(_EFFECT, pl.Float64()),
+    "baseline": pl.Float64(),
 }
 
 
@@ -52,14 +58,13 @@ def report(run: Run, results: Sequence[Result]) -> Report:
         "worst", "turns that hurt most", _TURNS, [row for r in results for row in _worst(r)]
     )
     return Report(
-        run,
-        [_headline(run, results)],
+        [_headline(run, results), *(_unjudged(r) for r in results if _is_unjudged(r))],
         [rules, *([worst] if worst.rows else [])],
         [],
         pl.DataFrame([_row(result) for result in results], schema=_ROWS),
         _document(run, results),
-        [_case(result) for result in results],
-        lambda: _exhibits(run, results, [rules, *([worst] if worst.rows else [])]),
+        cases=[_case(result) for result in results],
+        exhibits=lambda: _exhibits(run, results, [rules, *([worst] if worst.rows else [])]),
     )
 
 
@@ -81,6 +86,15 @@ def _headline(run: Run, results: Sequence[Result]) -> str:
     return f"{run.label}: {plural(len(results), 'rule')}: {told}"
 
 
+def _is_unjudged(result: Result) -> bool:
+    return result.verdict in (Verdict.INCONCLUSIVE, Verdict.NOT_JUDGED)
+
+
+def _unjudged(result: Result) -> str:
+    """Why there is no verdict, in full: no column has the room."""
+    return f"{result.rule.text}: {result.verdict.value}: {_why(result)}"
+
+
 def _rule(result: Result) -> tuple[Any, ...]:
     unit = result.rule.subject.unit
     return (
@@ -89,8 +103,27 @@ def _rule(result: Result) -> tuple[Any, ...]:
         (result.limit, unit),
         result.turns,
         result.verdict.value,
-        result.reason,
+        "" if _is_unjudged(result) else _why(result),
     )
+
+
+def _why(result: Result) -> str:
+    """What the numbers of a rule's line do not say."""
+    return result.reason if result.row is None else _effect(result.row)
+
+
+def _effect(row: Row) -> str:
+    """The effect of a regression, and what could have been seen where there is no verdict."""
+    if row.p is None:
+        sessions = f"{row.baseline.sessions} and {row.candidate.sessions}"
+        return f"too few sessions for a verdict: {sessions}"
+    grown = None if row.ratio is None else units.growth(row.ratio - 1)
+    effect = grown or f"{units.change(row.shift)} ms"
+    told = f"{effect}, p {units.probability(row.p)}"
+    if row.verdict != "inconclusive" or row.detectable is None:
+        return told
+    needed = f"; {row.sessions_needed:,} sessions a side would do" if row.sessions_needed else ""
+    return f"{told}: only {units.change(row.detectable)} ms and more would show{needed}"
 
 
 def _worst(result: Result) -> list[tuple[Any, ...]]:
@@ -115,6 +148,8 @@ def _row(result: Result) -> dict[str, Any]:
         "unit": result.rule.subject.unit,
         "turns": result.turns,
         "reason": result.reason or None,
+        **{name: getattr(result.row, name, None) for name in _EFFECT},
+        "baseline": result.row.baseline.value if result.row else None,
     }
 
 
@@ -145,7 +180,11 @@ def sentence(result: Result) -> str:
         f"{result.rule.subject.name} is {units.quantity(result.found, unit)} over "
         f"{plural(result.turns, 'turn')}; the limit is {units.quantity(result.limit, unit)}"
     )
-    return f"{told} ({result.reason})" if result.reason else told
+    if result.row is not None:
+        baseline = units.quantity(result.row.baseline.value, unit)
+        told = f"{told}, with the baseline at {baseline}"
+    why = _why(result)
+    return f"{told} ({why})" if why else told
 
 
 def _place(turn: Turn) -> str:

@@ -51,14 +51,14 @@ def hear(speeches: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     any metrics, such as `say()` with audio of its own, was heard if it was the last one created
     before such a change, and from then on.
     """
-    spans = _speaking(frames["state"])
-    with_states = spans["session"].unique().implode()
+    states = frames["state"].filter(pl.col("who") == "agent")
     known = speeches.with_columns(
-        states_known=pl.col("session").is_in(with_states),
+        states_known=pl.col("session").is_in(states["session"].unique().implode()),
         lone=~pl.col("has_eou") & (pl.col("llm_calls") + pl.col("tts_segments") == 0),
     )
-    if not spans.height:
+    if not states.height:
         return known
+    spans = _speaking(states)
     loose = known.filter(~pl.col("has_eou") & pl.col("states_known"))
     synthesised = loose.filter("speaks").drop_nulls("first_audio")
     answers = known.filter(pl.col("has_eou") & pl.col("speaks"))

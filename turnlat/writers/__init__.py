@@ -31,7 +31,7 @@ class Output:
     suffix: str | None
     module: str
     about: str
-    reports: tuple[str, ...] = ("analysis", "check")
+    reports: tuple[str, ...] = ("analysis", "check", "comparison", "calibration")
     """The reports that have what it writes."""
     extra: str | None = None
     """The extra of turnlat that it needs."""

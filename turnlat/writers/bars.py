@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from turnlat.metrics import COMPONENTS
-from turnlat.report import Waterfall
+from turnlat.report import Diverging, Waterfall
 
 LETTERS = {
     "transcription_delay": "t",
@@ -29,6 +29,20 @@ def share(fraction: float | None, width: int, *, unicode: bool) -> str:
     whole = int(filled)
     rest = _EIGHTHS[round((filled - whole) * 8)].strip()
     return "█" * whole + rest
+
+
+def diverging(value: Diverging, width: int, *, unicode: bool) -> str:
+    """A bar to the right of the axis for what grew, to the left for what shrank."""
+    half = (width - 1) // 2
+    length = min(abs(value.change) / value.scale, 1.0) * half if value.scale else 0.0
+    halves = round(length * 2)
+    full, block = halves // 2, "█" if unicode else "#"
+    axis = "│" if unicode else "|"
+    if value.change >= 0:
+        bar = block * full + ("▌" if unicode and halves % 2 else "")
+        return " " * half + axis + bar
+    bar = ("▐" if unicode and halves % 2 else "") + block * full
+    return f"{bar:>{half}}{axis}"
 
 
 def waterfall(value: Waterfall, width: int) -> list[tuple[str, int]]:

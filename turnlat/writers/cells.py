@@ -34,15 +34,20 @@ def text_of(kind: Kind, value: Any) -> str:
     return _FORMATS[kind](value)
 
 
-def _interval(bounds: tuple[float | None, float | None]) -> str:
-    low, high = bounds
-    if low is None and high is None:
-        return units.MISSING
-    return f"{_bound(low)}…{_bound(high)}"
+def _interval(
+    form: Callable[[float | None], str],
+) -> Callable[[tuple[float | None, float | None]], str]:
+    """Both bounds in one form; an open one is left out."""
+
+    def shown(bounds: tuple[float | None, float | None]) -> str:
+        texts = ["" if bound is None else form(bound) for bound in bounds]
+        return "…".join(texts) if any(texts) else units.MISSING
+
+    return shown
 
 
-def _bound(value: float | None) -> str:
-    return "" if value is None else units.milliseconds(value)
+def _counts(pair: tuple[int, int]) -> str:
+    return " v ".join(map(units.count, pair))
 
 
 def _place(place: tuple[str | None, int | None]) -> str:
@@ -56,13 +61,16 @@ def _text(value: Any) -> str:
     return visible(str(value))
 
 
+MARKS: dict[str, str] = {"inconclusive": "~", "unclear": "~"}
+"""What stands for a verdict that is none; all others are their own words."""
+
 _FORMATS: dict[Kind, Callable[[Any], str]] = {
     "text": _text,
     "name": str,
     "place": _place,
     "moment": units.moment,
     "milliseconds": units.milliseconds,
-    "interval": _interval,
+    "interval": _interval(units.milliseconds),
     "seconds": units.seconds,
     "count": units.count,
     "ratio": units.ratio,
@@ -70,9 +78,21 @@ _FORMATS: dict[Kind, Callable[[Any], str]] = {
     "waterfall": lambda _: "",
     "quantity": lambda quantity: units.quantity(*quantity),
     "verdict": str,
+    "change": units.change,
+    "changes": _interval(units.change),
+    "ratios": _interval(units.ratio),
+    "counts": _counts,
+    "probability": units.probability,
+    "percents": _interval(units.percent_to_a_tenth),
+    "growth": units.growth,
+    "percent": units.percent_to_a_tenth,
+    "points": units.points,
+    "points_interval": _interval(units.points),
+    "mark": lambda verdict: MARKS.get(verdict, verdict),
+    "diverging": lambda _: "",
     "codes": lambda codes: ", ".join(map(visible, codes)),
 }
 
 LEFT_ALIGNED: frozenset[Kind] = frozenset(
-    {"text", "name", "place", "moment", "codes", "waterfall", "verdict"}
+    {"text", "name", "place", "moment", "codes", "waterfall", "verdict", "mark", "diverging"}
 )

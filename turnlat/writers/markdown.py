@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from turnlat.report import Column, Report, Table, Waterfall
+from turnlat.report import Column, Diverging, Report, Table, Waterfall
 from turnlat.writers import Page, bars
 from turnlat.writers.cells import LEFT_ALIGNED, text_of, visible
 
@@ -46,6 +46,8 @@ def _cell(column: Column, value: object) -> str:
     if isinstance(value, Waterfall):
         runs = bars.waterfall(value, _BAR_WIDTH)
         return "`" + "".join(bars.LETTERS[name] * cells for name, cells in runs) + "`"
+    if isinstance(value, Diverging):
+        return f"`{bars.diverging(value, _BAR_WIDTH, unicode=True)}`"
     text = text_of(column.kind, value)
     indent = len(text) - len(text.lstrip())
     return "&nbsp;" * indent + _escaped(text.lstrip())

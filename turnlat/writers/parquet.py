@@ -8,4 +8,6 @@ from turnlat.writers import Page
 
 def write(report: Report, page: Page) -> bytes:  # noqa: ARG001
     """The turn table, with the rest of the run in the file's metadata."""
-    return report.run.to_parquet()
+    if report.saved is None:
+        raise ValueError("Parquet is for reports of one run")
+    return report.saved.to_parquet()

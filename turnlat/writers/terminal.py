@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from turnlat.notes import Note
-from turnlat.report import Column, Report, Table, Waterfall
+from turnlat.report import Column, Diverging, Report, Table, Waterfall
 from turnlat.units import MISSING
 from turnlat.writers import Page, bars
 from turnlat.writers.cells import LEFT_ALIGNED, text_of, visible
@@ -28,13 +28,16 @@ _COLOURS = {
     "tts_ttfb": "bright_yellow",
     "remainder": "white",
 }
-_VERDICTS = {"passed": "green", "failed": "bold red", "inconclusive": "yellow", "not judged": "red"}
-_ASCII = str.maketrans({"–": "-", "…": "~", "−": "-", "→": ">"})
+_VERDICTS = {
+    "passed": "green", "failed": "bold red", "inconclusive": "yellow", "not judged": "red",
+    "worse": "bold red", "slower": "red", "better": "bold green", "faster": "green",
+}  # fmt: skip
+_ASCII = str.maketrans({"–": "-", "…": "~", "−": "-", "→": ">", "×": "x"})
 """What a terminal without Unicode shows instead."""
 _GAP = 2
 _SHORTEST_BAR, _LONGEST_BAR = 12, 40
 _ROOMY_TEXT, _SHORTEST_TEXT = 24, 8
-_BAR_KINDS = ("share", "waterfall")
+_BAR_KINDS = ("share", "waterfall", "diverging")
 _SHARE_LABEL = 5
 
 
@@ -187,8 +190,19 @@ def _cell(laid: _Laid, row: int, page: Page) -> Text:
         return _share(laid, value, page)  # type: ignore[arg-type]
     if kind == "waterfall":
         return _waterfall(laid, value, page)  # type: ignore[arg-type]
-    style = _VERDICTS.get(laid.cells[row], "") if kind == "verdict" else ""
+    if kind == "diverging":
+        return _diverging(laid, value, page)  # type: ignore[arg-type]
+    style = _VERDICTS.get(laid.cells[row], "") if kind in ("verdict", "mark") else ""
     return Text(_aligned(laid, laid.cells[row]), style=style)
+
+
+def _diverging(laid: _Laid, value: Diverging | None, page: Page) -> Text:
+    if value is None:
+        return Text(" " * laid.width)
+    bar = bars.diverging(value, laid.width, unicode=page.unicode)
+    text = Text(bar, style="red" if value.change > 0 else "green")
+    text.append(" " * (laid.width - text.cell_len))
+    return text
 
 
 def _share(laid: _Laid, value: float | None, page: Page) -> Text:

@@ -8,14 +8,20 @@ from collections.abc import Collection, Iterable, Sequence
 from turnlat import units
 from turnlat.metrics import COMPONENTS
 from turnlat.notes import Note
-from turnlat.report import Column, Fact, Table, Waterfall
+from turnlat.report import Column, Diverging, Fact, Table, Waterfall
 from turnlat.writers.cells import LEFT_ALIGNED, text_of
 from turnlat.writers.html.data import TEXT, shown
 from turnlat.writers.html.palette import variable
 
-_SIGNS = {"passed": "✓", "failed": "✗", "inconclusive": "~", "not judged": "?"}
+_SIGNS = {"passed": "✓", "failed": "✗", "not judged": "?", "worse": "✗", "better": "✓"}
 """Beside the colour of a verdict, for those who do not see it."""
-_CLASSES = {"passed": "good", "failed": "bad", "not judged": "bad"}
+_CLASSES = {
+    "passed": "good",
+    "failed": "bad",
+    "not judged": "bad",
+    "worse": "bad",
+    "better": "good",
+}
 
 
 def escaped(text: str, most: int = TEXT) -> str:
@@ -64,11 +70,13 @@ def _row(whole: Table, row: Sequence[object], kept: Iterable[int]) -> str:
 def _cell(column: Column, value: object) -> str:
     if isinstance(value, Waterfall):
         return _fall(value)
+    if isinstance(value, Diverging):
+        return _diverging(value)
     text = text_of(column.kind, value)
     if column.kind == "share" and isinstance(value, float):
         width = max(0.0, min(value, 1.0)) * 100
         return f'<span class="share"><i style="width:{width:.1f}%"></i></span> {escaped(text)}'
-    if column.kind == "verdict":
+    if column.kind in ("verdict", "mark"):
         return f'<b class="{_CLASSES.get(text, "")}">{_SIGNS.get(text, "")} {escaped(text)}</b>'
     indent = "&emsp;" * ((len(text) - len(text.lstrip())) // 2)
     return indent + escaped(text.lstrip())
@@ -85,6 +93,15 @@ def _fall(value: Waterfall) -> str:
         for name, start, end in value.parts
     )
     return f'<span class="fall" role="img" aria-label="{escaped(told)}">{bars}</span>'
+
+
+def _diverging(value: Diverging) -> str:
+    """A bar from the middle to the side of faster or slower; its number is in another column."""
+    half = 50 * abs(value.change) / value.scale if value.scale else 0.0
+    left = 50 if value.change > 0 else 50 - half
+    colour = variable("bad" if value.change > 0 else "good")
+    bar = f'<i style="left:{left:.1f}%;width:{half:.1f}%;background:{colour}"></i>'
+    return f'<span class="fall diverging" aria-hidden="true">{bar}</span>'
 
 
 def facts(given: Sequence[Fact]) -> str:

@@ -1,0 +1,65 @@
+"""Inputs of commands: what is said about those that could not be read whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from turnlat.commands import console, options
+from turnlat.errors import InputError
+
+if TYPE_CHECKING:
+    from turnlat.records import BadLine
+    from turnlat.run import Run
+    from turnlat.selection import Selection
+
+BAD_LINES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How every run of a command is read."""
+
+    keep: Sequence[str]
+    unwrap: str | None
+    jobs: int
+    errors: options.OnErrors
+    total: str | None
+    selection: Selection
+
+    def load(self, path: str) -> Run:
+        """The run that `path` holds, of the turns that were asked for."""
+        from turnlat import run as runs  # noqa: PLC0415  # polars loads here
+
+        run = runs.load(path, keep=self.keep, unwrap=self.unwrap, on_broken="keep", jobs=self.jobs)
+        heed_errors(run, self.errors)
+        return with_total(run, self.total).select(self.selection)
+
+
+def with_total(run: Run, names: str | None) -> Run:
+    """The run with the sum that `--total` asks for."""
+    return run if names is None else run.with_total([name.strip() for name in names.split("+")])
+
+
+def heed_errors(run: Run, errors: options.OnErrors) -> None:
+    """Name what could not be read, or end there, as the user asked."""
+    if errors is options.OnErrors.skip:
+        return
+    if errors is options.OnErrors.fail and (run.bad_lines or run.broken):
+        first = run.broken[0] if run.broken else place(run.bad_lines[0])
+        raise InputError(f"{first} (--errors fail)", hint="--rejects FILE writes all bad lines")
+    for line in run.bad_lines[:BAD_LINES_SHOWN]:
+        console.say(f"{place(line)}; the line is left out")
+    more = run.ledger.bad - BAD_LINES_SHOWN
+    if more > 0:
+        console.say(
+            f"and {more:,} more lines that cannot be read", hint="--rejects FILE writes them all"
+        )
+    for message in run.broken:
+        console.say(message, hint="what could be read is used; --errors skip accepts that")
+
+
+def place(line: BadLine) -> str:
+    """Where a line is and what is wrong with it."""
+    return f"{line.source}:{line.line}: {line.reason}"
