@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import polars as pl
 
-from turnlat.analysis.comparison import DEFAULT_STATISTICS, Gate, compare
+from turnlat.analysis.comparison import compare
 from turnlat.analysis.limits import Result, Verdict, group, worst
 from turnlat.analysis.results import Row
+from turnlat.analysis.rows import DEFAULT_STATISTICS
 from turnlat.analysis.rules import Regression, Subject
-from turnlat.analysis.verdicts import ALPHA, DEFAULT_MARGIN, Margin
+from turnlat.analysis.verdicts import ALPHA, DEFAULT_MARGIN, Gate, Margin
 from turnlat.errors import NotComparableError
 from turnlat.run import Run
 from turnlat.summaries import latency
