@@ -22,6 +22,7 @@ from turnlat import writers
 from turnlat.errors import UsageError
 from turnlat.metrics import COMPONENTS
 from turnlat.report import Exhibits, FigureKind, Report, analysis
+from turnlat.report import comparison as comparisons
 from turnlat.report.differences import changes, shifts
 from turnlat.report.exhibits import ROWS
 from turnlat.report.figures import distribution
@@ -352,12 +353,44 @@ def test_the_figures_of_a_comparison_are_drawn(browser: Browser, tmp_path: Path)
     assert opened.is_quiet()
     assert marks(opened, "shifts_0", "symbol") == 9
     assert marks(opened, "changes_0", "rect") == len(COMPONENTS)
-    assert opened.drawn_texts("#figure-distribution .role-legend-label text") == [
-        "<baseline>",
-        "candidate",
-    ]
+    assert opened.texts("#figure-distribution .legend li") == ["<baseline>", "candidate"]
     picture = writers.WRITERS["svg"].write(report, writers.Page())
     assert b"&lt;baseline&gt;" in picture
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_compare_draws_both_runs_the_shift_and_the_split(
+    browser: Browser, turnlat: Callable, tmp_path: Path, width: int
+) -> None:
+    page, picture = tmp_path / "page.html", tmp_path / "latency.svg"
+    logs = ["sample_logs/normal.jsonl", "sample_logs/slower_llm.jsonl"]
+    done = turnlat("compare", *logs, "-o", page, "-o", picture, cwd=ROOT)
+    assert (done.exit, done.stderr) == (0, "")
+    opened = open_page(browser, page, width=width)
+    assert opened.is_quiet()
+    assert opened("document.documentElement.scrollWidth") <= width
+    assert opened.texts("#figure-distribution .legend li") == logs
+    assert "✗ worse" in opened.texts("#table-metrics b")
+    assert marks(opened, "shifts_0", "symbol") == 9
+    assert marks(opened, "changes_0", "rect") >= 5
+    text = picture.read_text(encoding="utf-8")
+    assert "How far each decile moved" in text
+    assert "var(" not in text
+
+
+def test_the_shift_of_a_decile_is_the_slowdown_and_its_band_holds_it() -> None:
+    runs = [sample(name) for name in ("normal", "slower_llm")]
+    compared = package.compare(*runs)
+    shown = comparisons.report([compared], runs).exhibits()
+    [moved] = (figure.data["deciles"] for figure in shown.figures if figure.kind == "shifts")
+    waits = [run.turns.filter(outcome="replied")["e2e_latency"].drop_nulls() for run in runs]
+    medians = [wait.quantile(0.5, "linear") for wait in waits]
+    middle = moved.row(4, named=True)
+    assert middle["shift"] == pytest.approx(medians[1] - medians[0], abs=1e-6)
+    assert middle["low"] < 0.165 < middle["high"]
+    assert (
+        moved.select(pl.all_horizontal(pl.col("shift").is_between("low", "high"))).to_series().all()
+    )
 
 
 @pytest.mark.parametrize("name", [*SAMPLES, "hostile"])

@@ -18,6 +18,8 @@ from turnlat.writers import Page
 from turnlat.writers.html import charts, data, palette, tables
 from turnlat.writers.html.encodings import VEGA_LITE
 
+_SERIES_SHOWN = 60
+"""Characters of a run's label in a legend."""
 _SESSIONS_SHOWN = 120
 """Characters of a session's name in the list to pick from."""
 
@@ -96,7 +98,8 @@ def _legend(figure: Figure) -> str:
         return tables.legend(set(figure.data["parts"]["component"]))
     keys = charts.keys(figure)
     items = "".join(
-        f'<li><i class="{shape}" style="--colour:{palette.variable(colour)}"></i>{label}</li>'
+        f'<li><i class="{shape}" style="--colour:{palette.variable(colour)}"></i>'
+        f"{tables.escaped(label, _SERIES_SHOWN)}</li>"
         for shape, colour, label in keys
     )
     return f'<ul class="legend">{items}</ul>' if keys else ""

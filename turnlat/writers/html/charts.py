@@ -40,6 +40,9 @@ def specification(figure: Figure) -> dict[str, Any]:
 
 def keys(figure: Figure) -> Sequence[tuple[str, str, str]]:
     """Shape, colour and meaning of the marks of a chart, where they are no components."""
+    if figure.kind == "distribution":
+        names = _series(figure)
+        return [("circle", _shade(n), name) for n, name in enumerate(names)] if names[1:] else []
     if figure.kind == "ranges":
         return [(shape, colour, name) for name, _, shape, colour in _PERCENTILE_MARKS]
     if figure.kind == "timeline":
@@ -55,7 +58,7 @@ def keys(figure: Figure) -> Sequence[tuple[str, str, str]]:
 def _distribution(figure: Figure) -> alt.LayerChart:
     """A step for each turn, a dot for each percentile; over many steps an axis of logarithms."""
     marks = figure.data["marks"]
-    names = marks["series"].unique(maintain_order=True).to_list()
+    names = _series(figure)
     colour = _series_colours(names)
     curves = of("curves").encode(
         x=alt.X("wait:Q", scale=_wait_scale(figure), axis=wait_axis("wait, ms")),
@@ -79,13 +82,19 @@ def _wait_scale(figure: Figure) -> alt.Scale:
     return alt.Scale(type="log", nice=False) if heavy else alt.Scale(zero=True, nice=True)
 
 
+def _series(figure: Figure) -> list[str]:
+    return [shown(name) for name in figure.data["marks"]["series"].unique(maintain_order=True)]
+
+
+def _shade(number: int) -> str:
+    """The first of several curves is what the others are held against."""
+    return SERIES[number % len(SERIES)]
+
+
 def _series_colours(names: Sequence[str]) -> alt.Color:
-    """One curve is the page's own; of several, the first is what the others are held against."""
-    several = len(names) > 1
-    colours = [SERIES[n % len(SERIES)] for n in range(len(names))] if several else ["accent"]
-    scale = alt.Scale(domain=[shown(n) for n in names], range=[variable(c) for c in colours])
-    legend = alt.Legend(orient="top", title=None) if several else None
-    return alt.Color("series:N", scale=scale, legend=legend)
+    shades = [_shade(number) for number in range(len(names))] if len(names) > 1 else ["accent"]
+    scale = alt.Scale(domain=names, range=[variable(shade) for shade in shades])
+    return alt.Color("series:N", scale=scale, legend=None)
 
 
 def _percentile_dots(colour: alt.Color) -> alt.Chart:

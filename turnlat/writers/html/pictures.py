@@ -64,6 +64,8 @@ def _view(figure: Figure) -> dict[str, Any]:
     for part in (view, *view["layer"]):
         if "data" in part:
             part["data"] = {"name": _dataset(figure, part["data"]["name"])}
+    if figure.kind == "distribution" and charts.keys(figure):
+        view["layer"][0]["encoding"]["color"]["legend"] = {"orient": "top", "title": None}
     if figure.kind == "stack":
         bars = view["layer"][0]["encoding"]
         bars["color"] = _legend(bars["color"], set(figure.data["parts"]["component"]))
