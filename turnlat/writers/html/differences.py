@@ -14,7 +14,8 @@ _DECILES = [number / 10 for number in range(1, 10)]
 
 def shifts(_figure: Figure) -> alt.LayerChart:
     """A line over the deciles in its band, and where nothing changed."""
-    axis = alt.Axis(format="%", title="share of turns that waited less", values=_DECILES)
+    title = "share of turns that waited less"
+    axis = alt.Axis(format="%", title=title, values=_DECILES, labelOverlap=True, labelSeparation=6)
     x = alt.X("decile:Q", axis=axis, scale=alt.Scale(zero=False, padding=12))
     deciles = of("deciles").encode(x=x)
     y = alt.Y("shift:Q", axis=alt.Axis(format=SIGNED, title=_TITLE))

@@ -37,9 +37,9 @@ def table(whole: Table) -> str:
     more = f'<p class="more">… and {whole.left_out:,} more</p>' if whole.left_out else ""
     title = escaped(whole.title)
     return (
-        f'<section class="card" id="table-{escaped(whole.name)}">'
+        f'<section class="card" id="table-{escaped(whole.name)}"><h2>{title}</h2>'
         f'<div class="scroll" role="region" aria-label="{title}" tabindex="0">'
-        f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead>\n"
+        f'<table><caption class="hidden">{title}</caption><thead><tr>{head}</tr></thead>\n'
         f"<tbody>{body}</tbody></table></div>{more}</section>"
     )
 
