@@ -22,6 +22,7 @@ OWNERS = {
     "msgspec": {"turnlat.readers", "turnlat.writers", "turnlat.records"},
     "dask": {"turnlat.engines.dask"},
     "altair": {"turnlat.writers.html"},
+    "vl_convert": {"turnlat.writers.html"},
 }
 """`run` writes and reads the JSON in a saved run's metadata; `records` are msgspec structs."""
 

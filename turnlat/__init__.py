@@ -5,8 +5,8 @@
      records    ──turns─────▶  Turns       one row per turn, and the ledger
                 ──summaries─▶  Run         + transcriptions, tools, usage, latency statistics, notes
      runs       ──analysis──▶  Comparison  verdicts, where the change comes from
-     results    ──report────▶  Report      what to show: titled tables of raw values, notes
-     report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet
+     results    ──report────▶  Report      what to show: tables and figures of raw values, notes
+     report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet, html, svg
 
 A log that grows goes the same way a look at a time: `following` reads, `live` keeps the turns.
 `engines` run the first half, `commands` are the command line, `hook` runs inside the agent and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -85,6 +86,14 @@ class Run(Tables):
         frame = select(self.frame, selection)
         notes = [note for note in self.notes if note.code != "selected"]
         return replace(self, frame=frame, notes=[*notes, Note.of("selected", frame.height)])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of a run: its summary, and its picture where that extra is there.
+
+        The writers lie above this module, so they are looked up by name.
+        """
+        notebook = importlib.import_module("turnlat.writers.notebook")
+        return str(notebook.of_run(self))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the run to a Parquet file: the turn table, the rest in its metadata."""

@@ -102,7 +102,8 @@ def check(
             "--output",
             "-o",
             metavar="FILE",
-            help="Also write this file (.xml for JUnit, .json .md .csv .jsonl); repeatable.",
+            help="Also write this file (.xml for JUnit, .json .md .csv .jsonl .html .svg); "
+            "repeatable.",
             show_default=False,
         ),
     ] = None,

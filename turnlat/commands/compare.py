@@ -135,7 +135,8 @@ def _compared(
         [
             compare(baseline, one, margin=margin, alpha=alpha, by=by, pair_by=pair_by)
             for one in candidates
-        ]
+        ],
+        runs,
     )
 
 

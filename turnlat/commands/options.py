@@ -34,7 +34,7 @@ Outputs = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Also write this file (.csv .parquet .json .jsonl .md); repeatable.",
+        help="Also write this file (.csv .parquet .json .jsonl .md .html .svg); repeatable.",
         show_default=False,
     ),
 ]

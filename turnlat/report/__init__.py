@@ -1,8 +1,8 @@
-"""Reports: what to show, before how. Titled tables of raw values, notes and frames."""
+"""Reports: what to show, before how. Titled tables and figures of raw values, notes and frames."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -81,6 +81,59 @@ class Case:
     """File and line of the first of them."""
 
 
+FigureKind = Literal[
+    "distribution", "stack", "waterfall", "timeline", "ranges", "shifts", "changes"
+]  # fmt: skip
+"""What a figure draws; `figures` and `differences` say which frames each kind has."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One picture as raw values: durations in seconds, shares as fractions, times UTC."""
+
+    name: str
+    """Unique in a report."""
+    kind: FigureKind
+    title: str
+    alternative: str
+    """What it shows in words, for those who do not see it."""
+    about: str
+    """How to read it."""
+    data: Mapping[str, pl.DataFrame]
+    choices: Sequence[str] = ()
+    """What the reader picks from: the `choice` column of the frames is a place in it."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number of the headline."""
+
+    label: str
+    kind: Kind
+    value: Any
+    about: str = ""
+    interval: tuple[float, float] | None = None
+    """The 95 % interval of a duration, in seconds."""
+
+
+@dataclass(frozen=True)
+class Exhibits:
+    """What pages and pictures show beside a report's headline and notes."""
+
+    facts: Sequence[Fact]
+    figures: Sequence[Figure]
+    tables: Sequence[Table]
+    verdicts: Sequence[Table] = ()
+    """Tables that come before all figures."""
+    turns: Table | None = None
+    """The turns to look through, the slowest first."""
+
+
+def no_exhibits() -> Exhibits:
+    """What a report has that was made for text alone."""
+    return Exhibits((), (), ())
+
+
 @dataclass(frozen=True)
 class Report:
     """All that a command has to show."""
@@ -96,3 +149,5 @@ class Report:
     """The rules of a check."""
     saved: Run | None = None
     """The run that Parquet saves; null where a report is not of one run."""
+    exhibits: Callable[[], Exhibits] = no_exhibits
+    """Made only where a page or a picture asks for them."""

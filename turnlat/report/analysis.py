@@ -13,7 +13,7 @@ import polars as pl
 from turnlat.errors import UsageError
 from turnlat.metrics import COMPONENTS
 from turnlat.notes import TURN_NOTES, Note
-from turnlat.report import Column, Report, Table, Waterfall, columns
+from turnlat.report import Column, Exhibits, Report, Table, Waterfall, columns, exhibits
 from turnlat.run import Run
 from turnlat.summaries import latency
 from turnlat.turns.ledger import OUTCOMES, USER_TURNS
@@ -23,6 +23,8 @@ from turnlat.units import plural
 SCHEMA = "turnlat/analysis/1"
 OVERVIEW_ROWS = 10
 """A table with more rows is cut in the overview, and says so."""
+PAGE_ROWS = 100
+"""The same on a page."""
 
 ALIASES = {"model": "llm_model", "agent": "agent_name"}
 """Short names that `--by` takes for columns."""
@@ -44,10 +46,19 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
         "usage": run.usage,
         "ledger": pl.DataFrame([run.ledger.flat()]),
     }
+
+    def shown_on_pages() -> Exhibits:
+        tables = [
+            *_overview(frames, split, over, worst, PAGE_ROWS),
+            _ledger_table(frames["ledger"]),
+        ]
+        return exhibits.of_run(run, tables, over)
+
     if table:
         shown = _full_table(table, frames, split)
         document = {"schema": SCHEMA, "run": run.label, table: frames[table].to_dicts()}
-        return Report([], [shown], [], frames[table], document, saved=run)
+        rows = frames[table]
+        return Report([], [shown], [], rows, document, saved=run, exhibits=shown_on_pages)
     all_notes = [*_turn_notes(run.frame), *run.notes, *notes, *_percentile_notes(statistics)]
     return Report(
         _headline(run),
@@ -56,6 +67,7 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
         run.turns,
         _document(run, statistics, all_notes),
         saved=run,
+        exhibits=shown_on_pages,
     )
 
 
@@ -94,14 +106,18 @@ def _split(run: Run, by: str | None) -> tuple[pl.DataFrame, str | None]:
 
 
 def _overview(
-    frames: dict[str, pl.DataFrame], by: str | None, over: pl.DataFrame, worst: int
+    frames: dict[str, pl.DataFrame],
+    by: str | None,
+    over: pl.DataFrame,
+    worst: int,
+    most: int = OVERVIEW_ROWS,
 ) -> list[Table]:
     tables = [
         _latency_table(frames["latency"], by),
         _slowest_table(over, worst),
-        _cut(_frame_table("transcriptions", frames["transcriptions"])),
-        _cut(_frame_table("tools", frames["tools"])),
-        _cut(_frame_table("usage", frames["usage"])),
+        _cut(_frame_table("transcriptions", frames["transcriptions"]), most),
+        _cut(_frame_table("tools", frames["tools"]), most),
+        _cut(_frame_table("usage", frames["usage"]), most),
     ]
     return [table for table in tables if table.rows]
 
@@ -114,9 +130,9 @@ def _full_table(name: str, frames: dict[str, pl.DataFrame], by: str | None) -> T
     return _frame_table(name, frames[name])
 
 
-def _cut(table: Table) -> Table:
-    left_out = max(0, len(table.rows) - OVERVIEW_ROWS)
-    return Table(table.name, table.title, table.columns, table.rows[:OVERVIEW_ROWS], left_out)
+def _cut(table: Table, most: int) -> Table:
+    left_out = max(0, len(table.rows) - most)
+    return Table(table.name, table.title, table.columns, table.rows[:most], left_out)
 
 
 def wait_metric(statistics: pl.DataFrame) -> str:

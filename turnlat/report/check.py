@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,7 @@ from turnlat import units
 from turnlat.analysis.limits import Result, Turn, Verdict
 from turnlat.analysis.results import Row
 from turnlat.analysis.rules import Limit
-from turnlat.report import Case, Column, Report, Table
+from turnlat.report import Case, Column, Exhibits, Fact, Report, Table, exhibits
 from turnlat.run import Run
 from turnlat.units import plural
 
@@ -63,7 +64,20 @@ def report(run: Run, results: Sequence[Result]) -> Report:
         pl.DataFrame([_row(result) for result in results], schema=_ROWS),
         _document(run, results),
         cases=[_case(result) for result in results],
+        exhibits=lambda: _exhibits(run, results, [rules, *([worst] if worst.rows else [])]),
     )
+
+
+def _exhibits(run: Run, results: Sequence[Result], tables: Sequence[Table]) -> Exhibits:
+    """The run's, with the verdicts in front."""
+    of_run = exhibits.of_run(run, ())
+    counts = Counter(result.verdict for result in results)
+    verdicts = [
+        Fact(verdict.value, "count", counts[verdict], "rules")
+        for verdict in Verdict
+        if counts[verdict]
+    ]
+    return replace(of_run, facts=[*verdicts, *of_run.facts], verdicts=tables)
 
 
 def _headline(run: Run, results: Sequence[Result]) -> str:

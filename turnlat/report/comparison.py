@@ -11,7 +11,8 @@ import polars as pl
 from turnlat import units
 from turnlat.analysis.results import Comparison, Row
 from turnlat.metrics import COMPONENTS, METRICS
-from turnlat.report import Column, Diverging, Report, Table
+from turnlat.report import Column, Diverging, Report, Table, differences
+from turnlat.run import Run
 
 SCHEMA = "turnlat/comparison/1"
 
@@ -24,16 +25,17 @@ _VERDICTS = {
 }
 
 
-def report(comparisons: Sequence[Comparison]) -> Report:
-    """What `turnlat compare` shows of one baseline and its candidates."""
+def report(comparisons: Sequence[Comparison], runs: Sequence[Run]) -> Report:
+    """What `turnlat compare` shows of one baseline and its candidates, `runs` in that order."""
+    tables = [
+        table
+        for comparison in comparisons
+        for table in _tables(comparison, several=len(comparisons) > 1)
+    ]
     notes = {note.code: note for comparison in comparisons for note in comparison.notes}
     return Report(
         [line for comparison in comparisons for line in _headline(comparison)],
-        [
-            table
-            for comparison in comparisons
-            for table in _tables(comparison, several=len(comparisons) > 1)
-        ],
+        tables,
         list(notes.values()),
         _rows(comparisons),
         {
@@ -41,6 +43,7 @@ def report(comparisons: Sequence[Comparison]) -> Report:
             "baseline": comparisons[0].baseline,
             "comparisons": [_document(comparison) for comparison in comparisons],
         },
+        exhibits=lambda: differences.exhibits(comparisons, runs, tables),
     )
 
 
