@@ -43,6 +43,8 @@ def _column(name: str, type_: type, parts: Sequence[Rows]) -> pl.Series | pl.Exp
         values = [_lines(*pair) for pair in zip(values, parts, strict=True)]
     if all(_is_scalar(value) for value in values) and len(set(values)) == 1:
         return pl.lit(values[0], dtype=_TYPES[type_]).alias(name)
+    if len(found := {_only_text(value) for value in values}) == 1 and None not in found:
+        return pl.lit(found.pop(), dtype=pl.String()).alias(name)
     kinds = {type(value) for value in values if not _is_scalar(value)}
     heights = [part.height for part in parts]
     if kinds == {np.ndarray}:
@@ -57,6 +59,13 @@ def _column(name: str, type_: type, parts: Sequence[Rows]) -> pl.Series | pl.Exp
 
 def _is_scalar(value: object) -> bool:
     return value is None or isinstance(value, (str, bool, int, float))
+
+
+def _only_text(value: object) -> str | None:
+    """The text that all rows have; null where there is none, or where they may differ."""
+    if isinstance(value, Coded):
+        return value.texts[0] if len(value.texts) == 1 else None
+    return value if isinstance(value, str) else None
 
 
 def _lines(lines: Any, part: Rows) -> NDArray[np.int64]:

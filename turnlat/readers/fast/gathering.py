@@ -131,16 +131,17 @@ class _Values:
         except TypeError:
             encoded = b""
         if not size < len(encoded) <= size + _NUMBER_BYTES:
-            encoded = _encode([self._without_nulls(row) for row in values])
+            encoded = _encode(self._without_nulls(values))
         self._parts.append(memoryview(encoded)[-size:])
 
-    def _without_nulls(self, row: Any) -> Any:
-        """`row` with NaN for a number that is null: what takes as many bytes as any number."""
+    def _without_nulls(self, values: list[Any]) -> list[Any]:
+        """`values` with NaN for all numbers that are null: what takes as many bytes as any."""
         if not self._is_row:
-            return np.nan if row is None else row
+            return _filled(values)
+        columns = list(zip(*values, strict=True))
         count = len(self._numbers)
-        numbers = [np.nan if v is None or v is UNSET else v for v in row[:count]]
-        return (*numbers, *row[count:])
+        filled = [*map(_filled, columns[:count]), *columns[count:]]
+        return list(zip(*filled, strict=True))
 
     def columns(self, height: int) -> dict[str, NDArray[Any]]:
         """The columns that are not all null."""
@@ -158,6 +159,12 @@ class _Values:
             if (truths >= 0).any():
                 columns[name] = truths
         return columns
+
+
+def _filled(numbers: Sequence[Any]) -> list[Any]:
+    if numbers.count(None) == len(numbers):
+        return [np.nan] * len(numbers)
+    return [np.nan if number is None or number is UNSET else number for number in numbers]
 
 
 _TRUTH_TABLE = np.full(256, -1, np.int8)
