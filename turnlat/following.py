@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from io import BufferedReader
+from io import FileIO
 from pathlib import Path
 
 from turnlat import archives, sources
@@ -60,7 +60,7 @@ class _Lines:
         self.rest = b""
         return [*parts, self.reader.finish()]
 
-    def skip(self, file: BufferedReader, end: int) -> None:
+    def skip(self, file: FileIO, end: int) -> None:
         """Count the lines before `end`, and begin to read after the first of them to end there."""
         while self.offset < end and (data := file.read(min(BLOCK_BYTES, end - self.offset))):
             self.line += data.count(b"\n")
@@ -80,7 +80,7 @@ class _Lines:
 class _File:
     """One file identity, open: it stays the same whatever its name becomes."""
 
-    file: BufferedReader
+    file: FileIO
     lines: _Lines
     position: int = 0
     before: bytes = b""
@@ -162,14 +162,22 @@ class _Log:
         return self.current is None or self.current.identity != (status.st_dev, status.st_ino)
 
     def _open(self) -> _File | None:
+        path = Path(self.name)
         try:
-            file = Path(self.name).open("rb")  # noqa: SIM115  # stays open as long as it is followed
+            if path.is_fifo():
+                raise InputError(
+                    f"{self.name}: is a pipe", hint="give it on stdin: … | turnlat watch -"
+                )
+            with path.open("rb") as beginning:
+                packed = archives.is_packed(beginning)
+            # A buffer would go on giving what was there before a file was written anew.
+            file = path.open("rb", buffering=0)
         except FileNotFoundError:
             return None
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"{self.name}: cannot be read: {reason}") from error
-        if archives.is_packed(file):
+        if packed:
             file.close()
             raise InputError(
                 f"{self.name}: is packed, and packed files do not grow",

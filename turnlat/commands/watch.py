@@ -65,7 +65,7 @@ def watch(
         typer.Option(
             metavar="SECONDS", min=0.0, help="How long an answered turn must be quiet to be shown."
         ),
-    ] = 0.4,
+    ] = 0.3,
     unwrap: Annotated[
         str | None,
         typer.Option(
