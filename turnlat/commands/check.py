@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from turnlat.commands import console, files
+from turnlat.commands import console, files, inputs
 from turnlat.errors import ExitCode, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -147,11 +147,12 @@ def check(
 
     console.heed_ctrl_c()
     outputs = {path: writers.for_file(path, "check") for path in output or []}
-    workers = jobs or os.cpu_count() or 1
-    run = runs.load(*logs, unwrap=unwrap, jobs=workers)
+    with inputs.begun(logs, jobs, unwrap=unwrap) as readers:
+        run = runs.load_with(readers, *logs)
     results = [limits.hold(run, rule, confident=confident) for rule in held]
     if baseline is not None:
-        before = runs.load(baseline, unwrap=unwrap, jobs=workers)
+        with inputs.begun([baseline], jobs, unwrap=unwrap) as readers:
+            before = runs.load_with(readers, baseline)
         wanted = grown or regressions.default_rules(before, run)
         results += regressions.hold(before, run, wanted, alpha=alpha, pair_by=pair_by)
     report = reports.report(run, results)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -91,7 +90,7 @@ def compare(
     reading = inputs.Reading(
         keep=keep or [],
         unwrap=unwrap,
-        jobs=jobs or os.cpu_count() or 1,
+        jobs=jobs,
         errors=errors,
         total=total,
         selection=Selection(since, until, session or (), model or (), where),

@@ -1,15 +1,18 @@
-"""Inputs of commands: what is said about those that could not be read whole."""
+"""Inputs of commands: how logs are read, and what is said about those that could not be whole."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from turnlat.commands import console, options
+from turnlat.commands import console, options, progress
 from turnlat.errors import InputError
 
 if TYPE_CHECKING:
+    from turnlat.reading import Readers
     from turnlat.records import BadLine
     from turnlat.run import Run
     from turnlat.selection import Selection
@@ -30,11 +33,38 @@ class Reading:
 
     def load(self, path: str) -> Run:
         """The run that `path` holds, of the turns that were asked for."""
-        from turnlat import run as runs  # noqa: PLC0415  # polars loads here
+        with begun([path], self.jobs, keep=self.keep, unwrap=self.unwrap) as readers:
+            from turnlat import run as runs  # noqa: PLC0415  # polars loads here
 
-        run = runs.load(path, keep=self.keep, unwrap=self.unwrap, on_broken="keep", jobs=self.jobs)
+            run = runs.load_with(readers, path, on_broken="keep")
         heed_errors(run, self.errors)
         return with_total(run, self.total).select(self.selection)
+
+
+@contextmanager
+def begun(
+    logs: Sequence[str],
+    jobs: int,
+    *,
+    keep: Sequence[str] = (),
+    unwrap: str | None = None,
+    rejects: bool = False,
+) -> Iterator[Readers]:
+    """Readers of `logs`; where it is worth it, they read the first one while polars loads."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a process with threads cannot be forked
+    from turnlat import sources  # noqa: PLC0415  # --help reads nothing
+    from turnlat.readers import Options  # noqa: PLC0415
+    from turnlat.reading import Readers  # noqa: PLC0415
+
+    chosen = Options(tuple(dict.fromkeys(keep)), unwrap, rejects)
+    names: list[str] = []
+    with closing(Readers(chosen, jobs or os.cpu_count() or 1)) as readers:
+        with suppress(InputError):  # whoever reads all logs says so
+            found = sources.find(sources.split_label(log)[1] for log in logs)
+            names = [name for source in found for name in source.files]
+            readers.begin(found[0])
+        with closing(progress.of_files(names)) as readers.on_read:
+            yield readers
 
 
 def with_total(run: Run, names: str | None) -> Run:

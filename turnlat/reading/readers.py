@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 
 from turnlat.blocks import Block
@@ -26,6 +26,8 @@ class Readers:
     ) -> None:
         self.broken: list[str] = []
         """Archives that could be read up to some place only, and where they broke."""
+        self.on_read: Callable[[int], None] = lambda _: None
+        """Is told how many bytes were read, now and then."""
         self.options, self._jobs = options, jobs
         self._block_bytes, self._range_bytes = block_bytes, range_bytes
         self._workers: Workers | None = None
@@ -64,7 +66,9 @@ class Readers:
 
     def _blocks(self, source: Source, name: str) -> Iterator[Block]:
         try:
-            yield from source.blocks(name, self._block_bytes)
+            for block in source.blocks(name, self._block_bytes):
+                yield block
+                self.on_read(len(block.data))
         except BrokenArchiveError as error:
             self.broken.append(error.message)
 
@@ -82,4 +86,4 @@ class Readers:
         if begun is None or begun.name != name:
             found = self._ranges(name, log)
             begun = None if found is None else RangesOfFile(self._started(), found)
-        return None if begun is None else begun.records()
+        return None if begun is None else begun.records(self.on_read)

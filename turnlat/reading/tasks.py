@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from turnlat.blocks import Block
@@ -55,17 +55,22 @@ class RangesOfFile:
     def __init__(self, workers: Workers, ranges: list[Range]) -> None:
         self.name = ranges[0].name
         self._tasks = Tasks(workers)
-        self._waiting = deque(ranges)
+        self._ranges, self._waiting = ranges, deque(ranges)
         self._send()
 
-    def records(self) -> list[Records] | None:
-        """The records of all ranges; null where lines need one another over a range's end."""
+    def records(self, on_read: Callable[[int], None]) -> list[Records] | None:
+        """The records of all ranges; null where lines need one another over a range's end.
+
+        `on_read` is told the size of each.
+        """
         parts, line = list[Records](), 0
         while self._tasks.under_way:
             records, is_open = self._tasks.take()
             if is_open:
                 self._tasks.forget()
                 return None
+            each = self._ranges[len(parts)]
+            on_read(each.end - each.start)
             parts.append(records.moved(line))
             line += records.tally.lines
             self._send()
