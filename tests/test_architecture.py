@@ -16,7 +16,7 @@ PACKAGE = Path(turnlat.__file__).parent
 
 OWNERS = {
     "typer": {"turnlat.commands"},
-    "rich": {"turnlat.writers.terminal"},
+    "rich": {f"turnlat.writers.{name}" for name in ("drawing", "terminal", "live", "timeline")},
     "scipy": {"turnlat.analysis.statistics"},
     "orjson": {"turnlat.readers", "turnlat.writers", "turnlat.run"},
     "msgspec": {"turnlat.readers", "turnlat.writers", "turnlat.records"},
@@ -87,6 +87,10 @@ def test_libraries_have_owners(path: Path) -> None:
             assert any(name == o or name.startswith(f"{o}.") for o in owners), imported
 
 
+def test_the_hook_imports_nothing_of_the_package() -> None:
+    assert [name for name in imports(PACKAGE / "hook.py") if name.startswith("turnlat")] == []
+
+
 def loaded_by(code: str) -> set[str]:
     """The top-level modules that running `code` leaves loaded."""
     listing = f"{code}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
@@ -101,11 +105,11 @@ def test_help_loads_no_polars() -> None:
     assert loaded & {"polars", "numpy", "scipy", "orjson"} == set()
 
 
-def test_analyze_loads_no_scipy() -> None:
+def test_analyze_loads_neither_scipy_nor_pydantic() -> None:
     log = PACKAGE.parent / "sample_logs/hook.jsonl"
     loaded = loaded_by(f"from turnlat.commands import run; run(['analyze', {str(log)!r}])")
     assert "polars" in loaded
-    assert "scipy" not in loaded
+    assert loaded & {"scipy", "pydantic"} == set()
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

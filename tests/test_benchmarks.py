@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.benchmarks.logs import Plan, write
 from tests.benchmarks.rivals import PERCENTILES, by_hand, duckdb, percentiles
+from tests.benchmarks.verdicts import World, called
 
 METRIC = {"hook": ("e2e_latency", 2e-6), "production": ("total_latency", 0.011)}
 
@@ -41,3 +42,13 @@ def test_turnlat_gives_the_true_percentiles_and_its_rivals_the_same(
         assert row[name] == pytest.approx(truth[name], abs=tolerance)
         for rival in rivals:
             assert rival[name] == pytest.approx(row[name], abs=2e-6)
+
+
+def test_verdicts_seldom_cry_wolf_and_see_what_is_there() -> None:
+    """A small part of the simulation that `python -m tests.benchmarks.verdicts --full` runs."""
+    unchanged = called(World(10, 10), 60, draws=199)[:, 0].mean()
+    slower = called(World(10, 10, factor=1.5), 40, draws=199)[:, 0].mean()
+    paired = called(World(10, 10, turns=4, paired=True, factor=1.2), 40, draws=199)[:, 0].mean()
+    assert unchanged <= 0.1
+    assert slower >= 0.7
+    assert paired >= 0.6

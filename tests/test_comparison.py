@@ -325,7 +325,6 @@ def test_too_few_sessions_do_not_split(folder: Path) -> None:
         calibrate(Made(18, sessions=9).load(folder))
 
 
-@pytest.mark.skipif(not (ROOT / "sample_logs/slower_llm.jsonl").exists(), reason="not recorded yet")
 @pytest.mark.parametrize("pair_by", [None, "room"])
 def test_the_recorded_slower_run_is_worse_because_of_its_llm(pair_by: str | None) -> None:
     logs = (ROOT / "sample_logs/normal.jsonl", ROOT / "sample_logs/slower_llm.jsonl")
@@ -335,7 +334,6 @@ def test_the_recorded_slower_run_is_worse_because_of_its_llm(pair_by: str | None
     assert found.cause.metric == "llm_ttft"
 
 
-@pytest.mark.skipif(not (ROOT / "sample_logs/normal.jsonl").exists(), reason="not recorded yet")
 def test_halves_of_the_recorded_run_are_not_worse() -> None:
     run = load(ROOT / "sample_logs/normal.jsonl")
     sessions = run.turns["session"].unique(maintain_order=True).to_list()

@@ -238,7 +238,7 @@ def test_a_pipe_is_read_from_its_first_byte_on() -> None:
 def test_a_bug_is_70_with_its_traceback(tmp_path: Path) -> None:
     code = (
         "import turnlat.run, turnlat.commands as c\n"
-        "turnlat.run.load = lambda *a, **k: 1 / 0\n"
+        "turnlat.run.load_with = lambda *a, **k: 1 / 0\n"
         f"raise SystemExit(c.run(['analyze', {str(HOOK)!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

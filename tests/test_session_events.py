@@ -207,3 +207,15 @@ def test_a_saved_run_keeps_its_tools(tmp_path: Path) -> None:
     assert turnlat.load(tmp_path / "run.parquet").tools.equals(run.tools)
     assert json.dumps(run.tools.to_dicts())
     assert run.tools.schema["tool"] == pl.String
+
+
+def test_jobs_that_share_a_room_are_sessions_of_their_own() -> None:
+    samples = DATA.parent.parent / "sample_logs"
+    runs = [samples / "normal.jsonl", samples / "slower_llm.jsonl"]
+    alone = [turnlat.load(run).ledger.outcomes for run in runs]
+    together = turnlat.load(*runs)
+    added = {name: count + alone[1][name] for name, count in alone[0].items()}
+    assert together.ledger.outcomes == added
+    assert together.turns["session"].n_unique() == 32
+    assert together.turns.select("session").equals(together.turns.select(session="job_id"))
+    assert together.turns["room"].n_unique() == 16

@@ -8,18 +8,23 @@
      results    ──report────▶  Report      what to show: tables and figures of raw values, notes
      report     ──writers───▶  bytes       terminal, markdown, json, jsonl, csv, parquet, html, svg
 
-`engines` run the first half, `commands` are the command line. Modules import downwards only:
+A log that grows goes the same way a look at a time: `following` reads, `live` keeps the turns.
+`engines` run the first half, `commands` are the command line, `hook` runs inside the agent and
+writes such a log. Modules import downwards only:
 
     commands | gate
     writers
     report
     analysis
+    live | conversation
     run
     engines
-    selection | summaries
+    selection | summaries | reading | following
     turns | readers | sources
     records | blocks | metrics | notes
-    errors | units
+    frames
+    columns | archives
+    errors | units | hook
 
 In Python:
 

@@ -1,4 +1,4 @@
-"""What a reader makes of lines: the schema of each kind of record, the frames, the tally of lines.
+"""What a reader makes of lines: the fields of each kind of record, and the tally of lines.
 
 To add a kind of record: a `Record` subclass here, and a line in `KINDS`.
 All durations are seconds, all timestamps Unix seconds. Not measured is null.
@@ -9,11 +9,18 @@ from __future__ import annotations
 import types
 import typing
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
-import polars as pl
+
+from turnlat import columns
+from turnlat.columns import Rows
+
+if TYPE_CHECKING:
+    import polars as pl
 
 LATEST_TIMESTAMP = 7_258_118_400.0
 """The year 2200: a later `timestamp` is no time."""
@@ -180,18 +187,18 @@ KINDS: dict[str, type[Record]] = {
     "other": Other,
 }
 
-ORIGIN: dict[str, pl.DataType] = {
-    "source": pl.String(),
-    "line": pl.Int64(),
-    "log": pl.String(),
-    "job_id": pl.String(),
-    "room_id": pl.String(),
-    "room": pl.String(),
-    "hook_session": pl.String(),
-    "container": pl.String(),
-    "pid": pl.String(),
-    "agent_name": pl.String(),
-    "plain": pl.Boolean(),
+ORIGIN: dict[str, type] = {
+    "source": str,
+    "line": int,
+    "log": str,
+    "job_id": str,
+    "room_id": str,
+    "room": str,
+    "hook_session": str,
+    "container": str,
+    "pid": str,
+    "agent_name": str,
+    "plain": bool,
 }
 """Where a record came from: columns that every frame has beside its kind's fields.
 
@@ -200,19 +207,16 @@ seven tell sessions and agents apart, and `plain` says that its numbers are `log
 ones and its timestamp is that of the log line.
 """
 
-_TYPES: dict[type, pl.DataType] = {
-    float: pl.Float64(),
-    int: pl.Int64(),
-    str: pl.String(),
-    bool: pl.Boolean(),
-}
+
+@cache
+def fields(kind: str) -> dict[str, type]:
+    """The fields of one kind's records and the type of each, null apart."""
+    return {name: _value_type(hint) for name, hint in typing.get_type_hints(KINDS[kind]).items()}
 
 
-def schema(kind: str, keep: Iterable[str] = ()) -> dict[str, pl.DataType]:
+def schema(kind: str, keep: Iterable[str] = ()) -> dict[str, type]:
     """The columns of one kind's frame: origin, its fields, then the kept fields of log lines."""
-    hints = typing.get_type_hints(KINDS[kind])
-    fields = {name: _TYPES[_value_type(hint)] for name, hint in hints.items()}
-    return ORIGIN | fields | dict.fromkeys(map(kept_column, keep), pl.String())
+    return ORIGIN | fields(kind) | dict.fromkeys(map(kept_column, keep), str)
 
 
 def _value_type(hint: types.UnionType) -> type:
@@ -251,6 +255,10 @@ class BadLine:
     offset: int
     """Byte offset of its first byte in the (uncompressed) file."""
     reason: str
+
+    def moved(self, lines: int) -> BadLine:
+        """The same line where so many others of its file come before."""
+        return replace(self, line=self.line + lines)
 
 
 @dataclass
@@ -308,12 +316,21 @@ class Tally:
             shapes=self.shapes + other.shapes,
         )
 
+    def moved(self, lines: int) -> Tally:
+        """The same of lines that so many others of their file come before."""
+        return replace(
+            self,
+            bad_lines=[bad.moved(lines) for bad in self.bad_lines],
+            rejected=[(bad.moved(lines), raw) for bad, raw in self.rejected],
+        )
+
 
 @dataclass(frozen=True)
 class Records:
-    """All records of some lines, one frame per kind, and the tally of those lines."""
+    """All records of some lines, and the tally of those lines."""
 
-    frames: dict[str, pl.DataFrame]
+    rows: dict[str, list[Rows]]
+    """The records of each kind."""
     tally: Tally
     keep: tuple[str, ...] = ()
     """The fields of the log lines that the user asked to keep."""
@@ -321,31 +338,54 @@ class Records:
     @property
     def count(self) -> int:
         """Records of all kinds."""
-        return sum(frame.height for frame in self.frames.values())
+        return sum(rows.height for parts in self.rows.values() for rows in parts)
+
+    @cached_property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """One frame per kind; what `rows` hold goes over into them, so that it is there once."""
+        from turnlat import frames  # noqa: PLC0415  # polars loads here, and readers need none
+
+        return {kind: frames.build(schema(kind, self.keep), self.rows[kind]) for kind in KINDS}
+
+    @classmethod
+    def of_frames(
+        cls, frames: dict[str, pl.DataFrame], tally: Tally, keep: tuple[str, ...] = ()
+    ) -> Records:
+        """Records that are frames already."""
+        records = cls(
+            {kind: [Rows(frame.height, {})] for kind, frame in frames.items()}, tally, keep
+        )
+        vars(records)["frames"] = frames
+        return records
+
+    def moved(self, lines: int) -> Records:
+        """The same of lines that so many others of their file come before."""
+        rows = {
+            kind: [part._replace(before=part.before + lines) for part in parts]
+            for kind, parts in self.rows.items()
+        }
+        return Records(rows, self.tally.moved(lines), self.keep)
 
     @classmethod
     def concat(cls, parts: Iterable[Records], keep: tuple[str, ...] = ()) -> Records:
         """All parts as one, in their order."""
         parts = list(parts)
-        frames = {
-            kind: pl.concat(
-                [pl.DataFrame(schema=schema(kind, keep)), *(part.frames[kind] for part in parts)],
-                rechunk=True,
-            )
-            for kind in KINDS
-        }
-        return cls(frames, sum((part.tally for part in parts), Tally()), keep)
+        tally = sum((part.tally for part in parts), Tally())
+        if any("frames" in vars(part) for part in parts):
+            return cls.of_frames(_stacked(parts), tally, keep)
+        rows = {kind: [rows for part in parts for rows in part.rows[kind]] for kind in KINDS}
+        return cls(rows, tally, keep)
 
 
-class Rows(typing.NamedTuple):
-    """Records of one kind, as the columns of its frame: a list each, or one value for all."""
+def _stacked(parts: Sequence[Records]) -> dict[str, pl.DataFrame]:
+    """One frame per kind of parts whose rows may have gone over into frames."""
+    import polars as pl  # noqa: PLC0415  # readers need none
 
-    height: int
-    columns: dict[str, typing.Any]
+    return {kind: pl.concat([part.frames[kind] for part in parts]) for kind in KINDS}
 
 
 class Collector:
-    """Gathers decoded records and turns them into frames, a column at a time."""
+    """Gathers decoded records, a column at a time where they come many at once."""
 
     def __init__(self, keep: tuple[str, ...] = ()) -> None:
         self.keep = keep
@@ -358,46 +398,35 @@ class Collector:
         self._records[kind].append((record, origin))
 
     def add_rows(self, kind: str, rows: Rows) -> None:
-        """Take many records in; columns that `rows` do not have are null."""
+        """Take many records in."""
         self._rows[kind].append(rows)
 
     def records(self) -> Records:
         """Everything taken in so far."""
-        frames = {kind: self._frame(kind) for kind in KINDS}
-        return Records(frames, self.tally, self.keep)
+        for kind, pairs in self._records.items():
+            if pairs:
+                self._rows[kind].append(self._transposed(kind, pairs))
+        return Records(self._rows, self.tally, self.keep)
 
-    def _frame(self, kind: str) -> pl.DataFrame:
-        frames = [self._frame_of_rows(kind, rows) for rows in self._rows[kind]]
-        if self._records[kind] or not frames:
-            frames.append(self._frame_of_records(kind))
-        return pl.concat(frames)
-
-    def _frame_of_rows(self, kind: str, rows: Rows) -> pl.DataFrame:
-        columns = schema(kind, self.keep)
-        return pl.DataFrame(
-            [
-                _column(name, rows.columns.get(name), type_, rows.height)
-                for name, type_ in columns.items()
-            ]
-        )
-
-    def _frame_of_records(self, kind: str) -> pl.DataFrame:
-        rows = self._records[kind]
-        columns = schema(kind, self.keep)
-        fields = KINDS[kind].__struct_fields__
-        data: dict[str, list[object]] = {
-            name: [getattr(origin, name) for _, origin in rows] for name in ORIGIN
+    def _transposed(self, kind: str, pairs: list[tuple[Record, Origin]]) -> Rows:
+        records, origins = [record for record, _ in pairs], [origin for _, origin in pairs]
+        named = fields(kind)
+        values: dict[str, list[typing.Any]] = {
+            name: [getattr(record, name) for record in records] for name in named
         }
-        data |= {name: [getattr(record, name) for record, _ in rows] for name in fields}
-        data |= {
-            kept_column(name): [origin.kept[i] for _, origin in rows]
-            for i, name in enumerate(self.keep)
+        values |= {name: [getattr(origin, name) for origin in origins] for name in ORIGIN}
+        values |= {
+            kept_column(name): [origin.kept[place] for origin in origins]
+            for place, name in enumerate(self.keep)
         }
-        return pl.DataFrame(data, schema=columns)
+        types = schema(kind, self.keep)
+        compact = {name: _COMPACT[types[name]](column) for name, column in values.items()}
+        return Rows(len(pairs), compact)
 
 
-def _column(name: str, values: object, type_: pl.DataType, height: int) -> pl.Series:
-    """A column of `values`, or of one value that all rows have."""
-    if isinstance(values, (list, tuple)):
-        return pl.Series(name, values, dtype=type_)
-    return pl.Series(name, [values], dtype=type_).new_from_index(0, height)
+_COMPACT: dict[type, typing.Callable[[list[typing.Any]], object]] = {
+    float: columns.numbers,
+    bool: columns.truths,
+    str: columns.texts,
+    int: list,
+}

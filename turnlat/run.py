@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -19,6 +20,7 @@ from turnlat.errors import InputError, UsageError
 from turnlat.metrics import DEFAULT_TOTAL, SUMMABLE
 from turnlat.notes import Note
 from turnlat.readers import Options
+from turnlat.reading import Readers
 from turnlat.records import BadLine
 from turnlat.selection import Selection, select
 from turnlat.summaries import latency, tools, transcriptions, usage
@@ -29,7 +31,6 @@ from turnlat.turns.table import COLUMNS, RECORDED_AT
 SAVED_SUFFIX = ".parquet"
 SAVED_SCHEMA = "turnlat/run/1"
 _SAVED_KEY = "turnlat"
-_PARQUET_MAGIC = b"PAR1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,10 +139,22 @@ def load(  # noqa: PLR0913  # each is an option of its own
     Raises `InputError` where an input is missing, unreadable or holds no metrics, and
     `UsageError` where a kept field would hide a column.
     """
-    named = [_split_label(fspath(item)) for item in inputs]
+    options = Options(keep=tuple(dict.fromkeys(keep)), unwrap=unwrap, rejects=rejects)
+    with closing(Readers(options, jobs)) as readers:
+        return load_with(readers, *inputs, label=label, on_broken=on_broken)
+
+
+def load_with(
+    readers: Readers,
+    *inputs: str | PathLike[str],
+    label: str | None = None,
+    on_broken: Literal["raise", "keep"] = "raise",
+) -> Run:
+    """What `load` gives, with `readers` that may have begun."""
+    named = [sources.split_label(fspath(item)) for item in inputs]
     label = label or next((name for name, _ in named if name), None)
     paths = [path for _, path in named]
-    keep = tuple(dict.fromkeys(keep))
+    keep = readers.options.keep
     _check_kept(keep)
     if not paths:
         raise UsageError("nothing to read", hint="name a log, a folder or a saved run")
@@ -153,8 +166,7 @@ def load(  # noqa: PLR0913  # each is an option of its own
         )
     if saved:
         return _load_saved(saved[0], label, keep)
-    options = Options(keep=keep, unwrap=unwrap, rejects=rejects)
-    tables = local.tabulate(sources.find(paths), options, jobs=jobs)
+    tables = local.tabulate_with(readers, sources.find(paths))
     if tables.broken and on_broken == "raise":
         raise InputError(tables.broken[0])
     return Run(label=label or ", ".join(paths), **vars(tables))
@@ -166,17 +178,9 @@ def is_saved(path: str) -> bool:
         if not Path(path).is_file():
             return False
         with Path(path).open("rb") as file:
-            return file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+            return file.read(len(sources.PARQUET)) == sources.PARQUET
     except (OSError, ValueError):
         return False
-
-
-def _split_label(item: str) -> tuple[str | None, str]:
-    """`label=path`; a path that exists is never taken apart."""
-    label, separator, path = item.partition("=")
-    if not separator or not label or "/" in label or Path(item).exists():
-        return None, item
-    return label, path
 
 
 def _check_kept(keep: Iterable[str]) -> None:

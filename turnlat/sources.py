@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import bz2
 import glob
-import gzip
-import lzma
 import os
 import re
 import sys
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from io import BufferedIOBase, BufferedReader
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import cast
 
+from turnlat.archives import BROKEN, Stream, unpacked
 from turnlat.blocks import Block
 from turnlat.errors import InputError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 BLOCK_BYTES = 4 * 1024 * 1024
 """How much is decoded at once; a longer line makes its block longer."""
@@ -44,17 +36,9 @@ _ROTATION = re.compile(
 )
 """`agent.log.1`, `agent.log.2.gz`, `agent.log-20261122`, `agent.log.2026-11-22`."""
 
-_ARCHIVES: dict[bytes, Callable[[BinaryIO], AbstractContextManager[Any]]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ\x00": lzma.open,
-    b"\x28\xb5\x2f\xfd": zstd.open,
-}
-"""How packed files begin, whatever their names."""
-_LONGEST_MAGIC = max(map(len, _ARCHIVES))
+PARQUET = b"PAR1"
+"""How a saved run begins, which is no log."""
 
-_BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstd.ZstdError)
-"""How a damaged archive shows itself; bz2 says so with a plain OSError."""
 
 _LOG_SUFFIXES = {".jsonl", ".ndjson", ".json", ".log", ".txt", ".out", ".err"}
 _COMPRESSED_SUFFIXES = {".gz", ".bz2", ".xz", ".zst"}
@@ -90,7 +74,7 @@ class BrokenArchiveError(InputError):
     """An archive that could be read up to some place only."""
 
 
-def _whole_lines(stream: BufferedIOBase, block_bytes: int) -> Iterator[tuple[bytes, int]]:
+def _whole_lines(stream: Stream, block_bytes: int) -> Iterator[tuple[bytes, int]]:
     """Blocks that end with a line, and how many bytes of a line that is too long were dropped.
 
     Before an archive breaks, all that could be read of it.
@@ -112,7 +96,7 @@ def _whole_lines(stream: BufferedIOBase, block_bytes: int) -> Iterator[tuple[byt
                 dropped += len(rest) - len(kept)
                 rest = kept
         yield from _apart(b"".join([rest, *parts]), dropped)
-    except (*_BROKEN, OSError) as error:
+    except BROKEN as error:
         yield from _apart(b"".join([rest, *parts]), dropped)
         raise BrokenArchiveError(str(error).lower()) from error
 
@@ -124,6 +108,14 @@ def _apart(data: bytes, dropped: int) -> Iterator[tuple[bytes, int]]:
         yield first + newline, dropped
     if data:
         yield data, 0
+
+
+def split_label(item: str) -> tuple[str | None, str]:
+    """`label=path`; a path that exists is never taken apart."""
+    label, separator, path = item.partition("=")
+    if not separator or not label or "/" in label or Path(item).exists():
+        return None, item
+    return label, path
 
 
 def find(inputs: Iterable[str]) -> list[Source]:
@@ -217,25 +209,9 @@ def _age(name: str) -> tuple[int, int, str]:
 
 
 @contextmanager
-def _open(name: str) -> Iterator[BufferedIOBase]:
-    """The bytes of a file, unpacked where its first ones say that it is packed."""
-    with _raw(name) as file:
-        unpack = _archive(file)
-        if unpack is None:
-            yield file
-        else:
-            with unpack(file) as unpacked:
-                yield unpacked
-
-
-def is_packed(file: BufferedReader) -> bool:
-    """Whether the first bytes of a file say that it is packed."""
-    return _archive(file) is not None
-
-
-def _archive(file: BufferedReader) -> Callable[[BinaryIO], AbstractContextManager[Any]] | None:
-    start = file.peek(_LONGEST_MAGIC)
-    return next((unpack for magic, unpack in _ARCHIVES.items() if start.startswith(magic)), None)
+def _open(name: str) -> Iterator[Stream]:
+    with _raw(name) as file, unpacked(file) as stream:
+        yield stream
 
 
 def _raw(name: str) -> AbstractContextManager[BufferedReader]:

@@ -63,9 +63,9 @@ def compare(  # noqa: PLR0913  # each is an option of its own
     terms = Terms(tuple(gates), margin or DEFAULT_MARGIN, alpha, by, pair_by)
     for gate in gates:
         gate.check()
-    for name in (by, pair_by):
+    for flag, name in (("--by", by), ("--pair-by", pair_by)):
         if name is not None:
-            _check_column(name, baseline, candidate)
+            _check_column(flag, name, baseline, candidate)
     whole = _compared(_Pair.of(baseline, candidate), terms)
     if by is None:
         return whole
@@ -82,13 +82,13 @@ def _groups(pair: _Pair, terms: Terms, by: str) -> tuple[Comparison, ...]:
     return tuple(_adjusted(group, judged, terms.alpha) for group in found)
 
 
-def _check_column(name: str, *runs: Run) -> None:
+def _check_column(flag: str, name: str, *runs: Run) -> None:
     for run in runs:
         known = [column for column in run.turns.columns if column != "notes"]
         if name not in known:
             close = difflib.get_close_matches(name, known, n=3)
             hint = f"did you mean {' or '.join(close)}?" if close else ", ".join(known)
-            raise UsageError(f"{run.label}: there is no column {name}", hint=hint)
+            raise UsageError(f"{flag} {name}: {run.label} has no such column", hint=hint)
 
 
 @dataclass(frozen=True)
@@ -247,8 +247,10 @@ def _notes(
     """What must be known before trusting the verdicts."""
     if alone := sum(side.height for side, turns in units if turns):
         yield Note.of("turns-as-units", alone)
-    if few := sum(not pooled.enough(gate.metric) for gate in gates):
-        yield Note.of("few-pairs" if pooled.paired else "few-sessions", few)
+    few = [gate.metric for gate in gates if not pooled.enough(gate.metric)]
+    if few:
+        left = min(pooled.units(name, candidate=side) for name in few for side in (False, True))
+        yield Note.of("few-pairs" if pooled.paired else "few-sessions", left)
     if unmatched := pooled.paired and sum(s.height for s in sides) - pooled.turns.height:
         yield Note.of("unmatched", unmatched)
     if gates[0].metric == "total_latency" and any(side["e2e_latency"].count() for side in sides):

@@ -8,8 +8,18 @@ from typing import Annotated
 import typer
 
 from turnlat import __version__
-from turnlat.commands import analyze, check, compare, configuration, formats, hook
+from turnlat.commands import (
+    analyze,
+    check,
+    compare,
+    configuration,
+    formats,
+    hook,
+    show,
+    watch,
+)
 from turnlat.commands.console import ReaderGoneError, say
+from turnlat.commands.values import spare_pydantic
 from turnlat.errors import ExitCode, TurnlatError
 
 app = typer.Typer(
@@ -22,6 +32,8 @@ app = typer.Typer(
 app.command("analyze")(analyze.analyze)
 app.command("check")(check.check)
 app.command("compare")(compare.compare)
+app.command("show")(show.show)
+app.command("watch")(watch.watch)
 app.command("formats")(formats.formats)
 app.command("hook")(hook.hook)
 
@@ -81,6 +93,7 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
+    spare_pydantic(command)
     commands = getattr(command, "commands", {})
     known = {name: [p.name for p in one.params if p.name] for name, one in commands.items()}
     result: object = command.main(

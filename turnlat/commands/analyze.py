@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from turnlat.commands import console, files, inputs, options
 from turnlat.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
+    from turnlat.reading import Readers
     from turnlat.run import Run
 
 
@@ -78,25 +80,19 @@ def analyze(
     """Show how long users waited in a run, turn by turn, and which component it went to."""
     written = [*(output or []), *([rejects] if rejects else [])]
     files.check_free(written, logs, force=force)
-    from turnlat import run as runs  # noqa: PLC0415  # polars loads here
-    from turnlat import writers  # noqa: PLC0415
-    from turnlat.report import analysis  # noqa: PLC0415
-    from turnlat.selection import Selection  # noqa: PLC0415
+    with closing(_begun(logs, jobs or os.cpu_count() or 1, keep or [], unwrap, rejects)) as readers:
+        from turnlat import run as runs  # noqa: PLC0415  # polars loads here
+        from turnlat import writers  # noqa: PLC0415
+        from turnlat.report import analysis  # noqa: PLC0415
+        from turnlat.selection import Selection  # noqa: PLC0415
 
-    console.heed_ctrl_c()
-    outputs = {path: writers.for_file(path, "analysis") for path in output or []}
-    try:
-        run = runs.load(
-            *logs,
-            keep=keep or [],
-            unwrap=unwrap,
-            rejects=rejects is not None,
-            on_broken="keep",
-            jobs=jobs or os.cpu_count() or 1,
-        )
-    except InputError as error:
-        _write_rejects(rejects, error.rejected)
-        raise
+        console.heed_ctrl_c()
+        outputs = {path: writers.for_file(path, "analysis") for path in output or []}
+        try:
+            run = runs.load_with(readers, *logs, on_broken="keep")
+        except InputError as error:
+            _write_rejects(rejects, error.rejected)
+            raise
     _write_rejects(rejects, run.rejected)
     if verbose:
         _say_shapes(run)
@@ -110,6 +106,23 @@ def analyze(
         files.write_whole(path, writer.write(report, page))
     console.write(writers.WRITERS[format.value].write(report, page))
     return ExitCode.INPUT if run.broken and errors is not options.OnErrors.skip else ExitCode.OK
+
+
+def _begun(
+    logs: list[str], jobs: int, keep: Sequence[str], unwrap: str | None, rejects: str | None
+) -> Readers:
+    """Readers of `logs`; where it is worth it, they read the first one while polars loads."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a process with threads cannot be forked
+    from turnlat import sources  # noqa: PLC0415
+    from turnlat.readers import Options  # noqa: PLC0415
+    from turnlat.reading import Readers  # noqa: PLC0415
+
+    options = Options(tuple(dict.fromkeys(keep)), unwrap, rejects is not None)
+    readers = Readers(options, jobs)
+    with suppress(InputError):  # whoever reads all logs says so
+        paths = [sources.split_label(log)[1] for log in logs]
+        readers.begin(sources.find(paths)[0])
+    return readers
 
 
 def _say_shapes(run: Run) -> None:

@@ -70,6 +70,11 @@ def colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and _term() != "dumb"
 
 
+def is_terminal() -> bool:
+    """Whether stdout is a terminal that can be drawn on."""
+    return sys.stdout.isatty() and _term() != "dumb"
+
+
 def unicode() -> bool:
     """Whether stdout can show block characters."""
     try:

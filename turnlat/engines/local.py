@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 
 from turnlat import turns
-from turnlat.blocks import Block
 from turnlat.engines import Tables
-from turnlat.engines.ranges import RANGE_BYTES, Readers
 from turnlat.errors import InputError
-from turnlat.readers import Options, document
+from turnlat.readers import Options
+from turnlat.reading import Readers
+from turnlat.reading.ranges import RANGE_BYTES
 from turnlat.records import Records, Tally
-from turnlat.sources import BLOCK_BYTES, BrokenArchiveError, Source
+from turnlat.sources import BLOCK_BYTES, Source
 from turnlat.summaries import tools, transcriptions, usage
 from turnlat.units import plural
 
@@ -31,20 +31,13 @@ def tabulate(
 
     Raises `InputError` where a source cannot be read, or none of them holds metrics.
     """
-    sources, broken = list(sources), list[str]()
-    with closing(Readers(jobs, options, range_bytes)) as readers:
-        parts = (
-            part
-            for source in sources
-            for part in _read(source, options, block_bytes, broken, readers)
-        )
-        records = Records.concat(parts, options.keep)
-    if broken and not records.count:
-        raise InputError(broken[0])
-    if not records.count:
-        error = _no_metrics(sources, records.tally)
-        error.rejected = records.tally.rejected
-        raise error
+    with closing(Readers(options, jobs, block_bytes, range_bytes)) as readers:
+        return tabulate_with(readers, sources)
+
+
+def tabulate_with(readers: Readers, sources: Iterable[Source]) -> Tables:
+    """What `tabulate` gives, with `readers` that may have begun."""
+    records, broken = gather_with(readers, sources)
     built = turns.build(records)
     return Tables(
         frame=built.frame,
@@ -61,21 +54,29 @@ def tabulate(
     )
 
 
-def _read(
-    source: Source, options: Options, block_bytes: int, broken: list[str], readers: Readers
-) -> Iterator[Records]:
-    """The records of a source; where an archive breaks is added to `broken`."""
-    for name in source.files:
-        parts = readers.read(name, source.log)
-        whole = document.read(_blocks(source, name, block_bytes, broken), options)
-        yield from whole if parts is None else parts
+def gather(sources: Iterable[Source], options: Options = _AS_IT_IS) -> Records:
+    """The records of all lines of `sources`.
+
+    Raises `InputError` where a source cannot be read, or none of them holds metrics.
+    """
+    with closing(Readers(options)) as readers:
+        return gather_with(readers, sources)[0]
 
 
-def _blocks(source: Source, name: str, block_bytes: int, broken: list[str]) -> Iterator[Block]:
-    try:
-        yield from source.blocks(name, block_bytes)
-    except BrokenArchiveError as error:
-        broken.append(error.message)
+def gather_with(readers: Readers, sources: Iterable[Source]) -> tuple[Records, list[str]]:
+    """The records of all lines of `sources`, and which archives broke."""
+    sources = list(sources)
+    parts = (part for source in sources for part in readers.read(source))
+    records = Records.concat(parts, readers.options.keep)
+    readers.close()
+    broken = readers.broken
+    if broken and not records.count:
+        raise InputError(broken[0])
+    if not records.count:
+        error = _no_metrics(sources, records.tally)
+        error.rejected = records.tally.rejected
+        raise error
+    return records, broken
 
 
 _HOW_TO_LOG = (

@@ -100,3 +100,6 @@ _EVENTS: dict[str, Callable[[JsonObject], _Fields]] = {
     "close": _end,
     HOOK_LOSSES: _losses,
 }
+
+TYPES = tuple(_EVENTS)
+"""The types of session events."""

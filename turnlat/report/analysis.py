@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -206,7 +207,7 @@ def _latency_row(row: dict[str, Any], by: str | None, wait: float | None) -> tup
 def _slowest_table(turns: pl.DataFrame, worst: int) -> Table:
     wait = "e2e_latency" if turns["e2e_latency"].count() else "total_latency"
     slowest = (
-        turns.drop_nulls(wait)
+        turns.filter(pl.col(wait) >= pl.col(wait).top_k(worst).min())
         .sort(wait, "session", "turn", descending=[True, False, False])
         .head(worst)
     )
@@ -215,7 +216,7 @@ def _slowest_table(turns: pl.DataFrame, worst: int) -> Table:
         (
             row[wait],
             row["turn"],
-            _waterfall(row, wait, float(scale)),  # type: ignore[arg-type]
+            waterfall(row, wait, float(scale)),  # type: ignore[arg-type]
             (row["source"], row["line"]),
             row["session"],
             row["notes"],
@@ -233,12 +234,14 @@ def _slowest_table(turns: pl.DataFrame, worst: int) -> Table:
     return Table("slowest", f"slowest turns, ms ({wait})", heads, rows)
 
 
-def _waterfall(turn: dict[str, Any], wait: str, scale: float) -> Waterfall:
+def waterfall(turn: dict[str, Any], wait: str, scale: float) -> Waterfall:
+    """The components of a row's wait on the clock; all that are known where it has none yet."""
     parts, now = [], 0.0
+    end = math.inf if turn[wait] is None else turn[wait]
     for component in COMPONENTS:
         length = turn[component.name] or 0.0
-        if length > 0 and now < turn[wait]:
-            parts.append((component.name, max(now, 0.0), min(now + length, turn[wait])))
+        if length > 0 and now < end:
+            parts.append((component.name, max(now, 0.0), min(now + length, end)))
         now += length
     return Waterfall(tuple(parts), scale)
 
@@ -265,7 +268,6 @@ def _ledger_table(ledger: pl.DataFrame) -> Table:
 
 def _headline(run: Run) -> list[str]:
     """What was read, where it went, and what became of it, a line each."""
-    counts = run.ledger.flat()
     outcomes = dict.fromkeys(OUTCOMES, 0) | dict(run.frame["outcome"].value_counts().iter_rows())
     sessions = run.frame["session"].n_unique()
     user_turns = sum(outcomes[name] for name in USER_TURNS)
@@ -275,13 +277,19 @@ def _headline(run: Run) -> list[str]:
         plural(user_turns, "user turn"),
         *_span(run.frame),
     ]
-    lines = _counts(counts, ("metric", "other", "blank", "bad", "joined"))
-    records = _counts(counts, ("in_turns", "in_sessions", "unattributed", "duplicates"))
     return [
         f"{run.label}: {', '.join(read)}",
-        f"ledger: lines {lines}; records {records}",
+        ledger_line(run),
         f"turns: {_counts(outcomes, OUTCOMES)}",
     ]
+
+
+def ledger_line(run: Run) -> str:
+    """Where lines and records went, in a line."""
+    counts = run.ledger.flat()
+    lines = _counts(counts, ("metric", "other", "blank", "bad", "joined"))
+    records = _counts(counts, ("in_turns", "in_sessions", "unattributed", "duplicates"))
+    return f"ledger: lines {lines}; records {records}"
 
 
 def _counts(counts: dict[str, int], names: Iterable[str]) -> str:

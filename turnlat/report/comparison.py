@@ -57,7 +57,9 @@ def _headline(comparison: Comparison) -> list[str]:
     """The verdict, and where it comes from, in a sentence each."""
     what = f"{comparison.candidate} against {comparison.baseline}"
     paired = f", paired by {comparison.paired_by}" if comparison.paired_by else ""
-    first = f"{what}{paired}: {_VERDICTS[comparison.verdict]}"
+    judged = any(row.p is not None for row in comparison.gated)
+    verdict = _VERDICTS[comparison.verdict] if judged else "too few sessions for a verdict"
+    first = f"{what}{paired}: {verdict}"
     named = [f"{row.metric} {row.statistic}" for row in comparison.gated if _is_called(row)]
     lines = [f"{first} ({', '.join(named)})" if named else first]
     cause = comparison.cause

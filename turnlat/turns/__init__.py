@@ -65,7 +65,12 @@ def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:
     """Give every record the turn that it belongs to; null for those without a speech."""
     part = stitched.select("speech", "turn_speech", "fills", heard_at="first_audio")
     spoken = {
-        kind: frames[kind].join(part, on="speech", how="left", maintain_order="left")
+        kind: frames[kind].join(
+            part if kind == "created" else part.drop("heard_at"),
+            on="speech",
+            how="left",
+            maintain_order="left",
+        )
         for kind in sessions.OF_SPEECHES
     }
     return frames | spoken | {"chat": messages.attribute(frames)}

@@ -29,21 +29,38 @@ def drop(frames: Frames) -> tuple[Frames, int]:
 
 
 def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
-    ordered = _in_order(frame).with_row_index("row")
-    alone = ~pl.col("plain") & pl.col("timestamp").is_unique()
-    doubtful = ordered.filter(~alone)
-    if not doubtful.height:
-        return ordered.drop("row")
+    if _each_is_later(frame) and not frame["plain"].any():
+        return frame
+    ordered = frame if _each_is_below(frame) else _in_order(frame)
+    numbered = ordered.with_row_index("row")
+    alone = ordered.select(~pl.col("plain") & pl.col("timestamp").is_unique()).to_series()
+    doubtful = numbered.filter(~alone)
     identified = doubtful.filter(~pl.col("plain") & _has_id())
     rest = doubtful.filter(pl.col("plain") | ~_has_id())
-    identity = ["session", "speech", "request_id", "timestamp"]
+    identity = ["session", "speech_id", "request_id", "timestamp"]
     kept = pl.concat(
         [
             identified.unique(identity, keep="first", maintain_order=True)["row"],
             rest.filter(~_repeats_line(kind))["row"],
         ]
     )
-    return ordered.filter(alone | pl.col("row").is_in(kept.implode())).drop("row")
+    if len(kept) == doubtful.height:
+        return ordered
+    return numbered.filter(alone | numbered["row"].is_in(kept.implode())).drop("row")
+
+
+def _each_is_later(frame: pl.DataFrame) -> bool:
+    """Whether each record is later than the one before: then none can be there twice."""
+    later = pl.col("timestamp") > pl.col("timestamp").shift()
+    return not frame["timestamp"].null_count() and frame.select(later.all()).item() is True
+
+
+def _each_is_below(frame: pl.DataFrame) -> bool:
+    """Whether each record is later than the one before, or of one time and further down."""
+    time, line, source = pl.col("timestamp"), pl.col("line"), pl.col("source")
+    below = (time == time.shift()) & (line > line.shift()) & (source == source.shift())
+    ordered = ((time > time.shift()) | below).all()
+    return not frame["timestamp"].null_count() and frame.select(ordered).item() is True
 
 
 def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
@@ -58,7 +75,7 @@ def _drop_retold(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
 
     The record with a speech id is the richer one; of one speech's EOUs it is the later, the hook's.
     """
-    if kind not in _IDENTITY:
+    if kind not in _IDENTITY or not _may_be_retold(kind, frame):
         return frame
     identity = list(_IDENTITY[kind])
     time, named = pl.col("timestamp"), pl.col("speech_id").is_not_null()
@@ -71,6 +88,14 @@ def _drop_retold(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
         whole &= pl.col("end_of_utterance_delay") > 0
         unnamed |= retold
     return frame.filter(~(whole & unnamed).fill_null(value=False))
+
+
+def _may_be_retold(kind: str, frame: pl.DataFrame) -> bool:
+    """Whether any record lacks a speech id that another has, or two EOUs share one."""
+    named = frame["speech_id"].count()
+    if named < frame.height:
+        return named > 0
+    return kind == "eou" and frame["speech_id"].n_unique() < frame.height
 
 
 def _has_id() -> pl.Expr:

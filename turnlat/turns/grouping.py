@@ -40,33 +40,43 @@ _AUDIBLE = _IS_TTS & pl.col("audible")
 
 
 def infer(frames: Frames) -> Frames:
-    """Fill `speech` in the sessions that have none, and mark it in `inferred`.
+    """Add `speech`, filled in the sessions that have none, and `inferred`, which marks those.
 
     LLM and TTS records without a speech id in other sessions keep null: they are unattributed.
     """
-    events = _events(frames)
-    speeches = _speeches(_early_answers(_answers(_preemptive(_segments(events)))))
-    return frames | {
-        kind: _fill(kind, frames[kind].with_row_index("row"), speeches) for kind in _ORDER
+    keyed = frames | {
+        kind: frames[kind].with_columns(speech=speech_key("session", pl.col("speech_id")))
+        for kind in _ORDER
     }
+    if not any(frames[kind]["speech_id"].null_count() for kind in ("llm", "tts")):
+        return keyed | {kind: _own(kind, keyed[kind]) for kind in _ORDER}
+    events = _events(keyed)
+    speeches = _speeches(_early_answers(_answers(_preemptive(_segments(events)))))
+    return keyed | {kind: _fill(kind, keyed[kind], speeches) for kind in _ORDER}
 
 
 def _fill(kind: str, frame: pl.DataFrame, speeches: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with the inferred speeches; an EOU without an id that opens none is its own."""
-    own = speeches.filter(pl.col("kind") == _ORDER[kind]).select("row", "inferred_speech")
-    lone = (
-        speech_key("session", pl.concat_str(pl.lit("eou "), "row"), given=False)
-        if kind == "eou"
-        else None
-    )
+    """`frame` with the inferred speeches."""
+    found = speeches.filter(pl.col("kind") == _ORDER[kind]).select("row", "inferred_speech")
     return (
-        frame.join(own, on="row", how="left", maintain_order="left")
+        _own(kind, frame)
+        .with_row_index("row")
+        .join(found, on="row", how="left", maintain_order="left")
         .with_columns(
-            speech=pl.coalesce("inferred_speech", "speech", lone),
+            speech=pl.coalesce("inferred_speech", "speech"),
             inferred=pl.col("inferred_speech").is_not_null(),
         )
         .drop("row", "inferred_speech")
     )
+
+
+def _own(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with nothing inferred; an EOU without an id is its own speech."""
+    if kind == "eou" and frame["speech"].null_count():
+        row = pl.concat_str(pl.lit("eou "), pl.int_range(pl.len()))
+        lone = speech_key("session", row, given=False)
+        frame = frame.with_columns(speech=pl.coalesce("speech", lone))
+    return frame.with_columns(inferred=pl.lit(value=False))
 
 
 def _events(frames: Frames) -> pl.DataFrame:

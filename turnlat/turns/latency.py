@@ -5,11 +5,13 @@ from __future__ import annotations
 import polars as pl
 
 from turnlat.metrics import COMPONENTS, DEFAULT_TOTAL
+from turnlat.turns import ordering
 from turnlat.turns.sessions import Frames
 
 CLOCK_RESOLUTION = 1e-6
 """What a float of Unix seconds can tell apart; a smaller remainder is rounding."""
 
+_TURN = "turn_speech"
 _ADDED = [metric.name for metric in COMPONENTS if metric.name != "remainder"]
 _CLOCKED = ("llm_offset", "tool_gap", "sentence_gap", "remainder", "longest_silence")
 """Components that span clock times rather than a component's own stopwatch."""
@@ -18,34 +20,31 @@ _CLOCKED = ("llm_offset", "tool_gap", "sentence_gap", "remainder", "longest_sile
 def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     """Add the wait and its components to `turns`, one row per `turn_speech`.
 
-    `frames` hold the records of speeches with `turn_speech` and `fills`. A turn whose records
-    carry no durations keeps nulls: a partial sum would look fast.
+    `frames` hold the records of speeches, in the order of time, with `turn_speech` and `fills`. A
+    turn whose records carry no durations keeps nulls: a partial sum would look fast.
     """
-    llm = _ordered(frames["llm"].filter(~pl.col("fills")))
-    tts = _heard(_ordered(frames["tts"].filter("audible")), turns)
-    answer = tts.filter(~pl.col("fills"))
-    own = _first(answer, "tts", "ttfb")
-    heard = answer.group_by("turn_speech", maintain_order=True).agg(
-        pl.col("heard_at").first(), held_back=pl.col("held").first()
-    )
-    fillers = [records.filter("fills") for records in (tts, frames["created"])]
-    filler = (
-        pl.concat([records.select("turn_speech", "heard_at") for records in fillers])
-        .group_by("turn_speech")
-        .agg(filler_at=pl.col("heard_at").min())
-    )
+    llm, tts = frames["llm"].lazy(), frames["tts"].lazy()
+    calls = _ordered(llm.filter(~pl.col("fills")), "ttft").lazy()
+    tts = _heard(_ordered(tts.filter("audible"), "ttfb", "audio_duration"), turns).lazy()
+    own = _first_audio(tts.filter(~pl.col("fills")))
+    fillers = [
+        records.filter("fills").select(_TURN, "heard_at")
+        for records in (tts, frames["created"].lazy())
+    ]
+    filler = pl.concat(fillers).group_by(_TURN).agg(filler_at=pl.col("heard_at").min())
     return (
-        turns.join(_first(llm, "llm", "ttft"), on="turn_speech", how="left")
-        .join(own, on="turn_speech", how="left")
-        .join(heard, on="turn_speech", how="left")
-        .join(filler, on="turn_speech", how="left")
-        .join(_spoken_call(llm, own), on="turn_speech", how="left")
-        .join(_longest_silence(tts), on="turn_speech", how="left")
+        turns.lazy()
+        .join(_first_call(calls), on=_TURN, how="left", maintain_order="left")
+        .join(own, on=_TURN, how="left", maintain_order="left")
+        .join(filler, on=_TURN, how="left", maintain_order="left")
+        .join(_spoken_call(calls, own), on=_TURN, how="left", maintain_order="left")
+        .join(_longest_silence(tts), on=_TURN, how="left", maintain_order="left")
         .with_columns(_wait())
         .with_columns(_components())
         .with_columns(remainder=remainder())
         .pipe(_undo_clock_steps)
         .with_columns(total_latency=total(DEFAULT_TOTAL))
+        .collect(engine="in-memory")
     )
 
 
@@ -55,61 +54,79 @@ def total(names: tuple[str, ...]) -> pl.Expr:
     return pl.when(pl.col("outcome") == "replied").then(parts)
 
 
-def _ordered(records: pl.DataFrame) -> pl.DataFrame:
-    return records.drop_nulls("turn_speech").sort(
-        "turn_speech", "first_start", "timestamp", nulls_last=True
-    )
+def _ordered(records: pl.LazyFrame, *measured: str) -> pl.DataFrame:
+    """The records of turns, each turn's in the order in which their work started, then of time."""
+    known = ["fills", "first_start", "started_at", "first_at", "model_name"]
+    of_turns = records.select(_TURN, *known, *measured).drop_nulls(_TURN)
+    return ordering.by(of_turns.collect(engine="in-memory"), _TURN, "first_start")
 
 
 def _heard(tts: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
     """When each synthesis could be heard: preemptive audio is held back until the EOU."""
-    bounds = turns.select("turn_speech", "stopped", "eou_at")
+    bounds = turns.select(_TURN, "stopped", "eou_at")
     held = ~pl.col("fills") & pl.col("first_at").is_between("stopped", "eou_at")
-    return tts.join(bounds, on="turn_speech", maintain_order="left").with_columns(
+    return tts.join(bounds, on=_TURN, maintain_order="left").with_columns(
         heard_at=pl.when(held).then("eou_at").otherwise("first_at"),
         held=held.fill_null(value=False),
     )
 
 
-def _first(records: pl.DataFrame, kind: str, first: str) -> pl.DataFrame:
-    """Of each turn, the record of `kind` that started first."""
-    return records.group_by("turn_speech", maintain_order=True).agg(
-        pl.col("started_at").first().alias(f"{kind}_started_at"),
-        pl.col("first_at").first().alias(f"{kind}_first_at"),
-        pl.col(first).first().alias(f"{kind}_{first}"),
-        pl.col("model_name").first().alias(f"{kind}_model"),
+def _first_call(llm: pl.LazyFrame) -> pl.LazyFrame:
+    """Of each turn, the LLM call that started first."""
+    return llm.group_by(_TURN).agg(
+        pl.col("started_at").first().alias("llm_started_at"),
+        pl.col("first_at").first().alias("llm_first_at"),
+        pl.col("ttft").first().alias("llm_ttft"),
+        pl.col("model_name").first().alias("llm_model"),
     )
 
 
-def _spoken_call(llm: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
+def _first_audio(tts: pl.LazyFrame) -> pl.LazyFrame:
+    """Of each turn, the synthesis that started first."""
+    return tts.group_by(_TURN).agg(
+        pl.col("started_at").first().alias("tts_started_at"),
+        pl.col("first_at").first().alias("tts_first_at"),
+        pl.col("ttfb").first().alias("tts_ttfb"),
+        pl.col("model_name").first().alias("tts_model"),
+        pl.col("heard_at").first(),
+        pl.col("held").first().alias("held_back"),
+    )
+
+
+def _spoken_call(llm: pl.LazyFrame, own: pl.LazyFrame) -> pl.LazyFrame:
     """When the first token came of the LLM call that is heard first.
 
     That is the last call whose first token precedes the start of the first TTS.
     """
-    starts = own.select("turn_speech", "tts_started_at")
     return (
-        llm.join(starts, on="turn_speech")
+        llm.join(own.select(_TURN, "tts_started_at"), on=_TURN, maintain_order="left")
         .filter(pl.col("first_at") <= pl.col("tts_started_at"))
-        .group_by("turn_speech", maintain_order=True)
+        .group_by(_TURN)
         .agg(pl.col("first_at").last().alias("spoken_first_at"))
     )
 
 
-def _longest_silence(tts: pl.DataFrame) -> pl.DataFrame:
+def _longest_silence(tts: pl.LazyFrame) -> pl.LazyFrame:
     """The longest time without agent audio from the end of the user's speech on.
 
     Audio plays in the order in which its synthesis started: each piece at its first byte, or when
     all audio before it has ended.
     """
-    turn = "turn_speech"
-    length = pl.col("audio_duration")
-    played = length.cum_sum()
-    ended = ((pl.col("heard_at") - played + length).cum_max() + played).shift(1)
-    silence = pl.col("heard_at") - pl.coalesce(ended.over(turn), "stopped")
+    turn, heard, length = pl.col(_TURN), pl.col("heard_at"), pl.col("audio_duration")
+    first, last = turn.ne_missing(turn.shift(1)), turn.ne_missing(turn.shift(-1))
+    later = (
+        tts.filter(~(first & last))
+        .with_columns(played=length.cum_sum().over(_TURN))
+        .with_columns(late=(heard - pl.col("played") + length).cum_max().over(_TURN))
+        .with_columns(ended=(pl.col("late") + pl.col("played")).shift(1))
+        .filter(~first)
+        .select(_TURN, length, silence=heard - pl.col("ended"))
+    )
+    opening = tts.filter(first).select(_TURN, length, silence=heard - pl.col("stopped"))
     unknown = pl.any_horizontal(pl.col("silence", "audio_duration").is_null().any())
     return (
-        tts.with_columns(silence=silence)
-        .group_by(turn)
+        pl.concat([opening, later])
+        .group_by(_TURN)
         .agg(longest_silence=pl.when(~unknown).then(pl.col("silence").max()))
     )
 
@@ -144,7 +161,7 @@ def remainder() -> pl.Expr:
     return pl.when(rest.abs() < CLOCK_RESOLUTION).then(0.0).otherwise(rest)
 
 
-def _undo_clock_steps(turns: pl.DataFrame) -> pl.DataFrame:
+def _undo_clock_steps(turns: pl.LazyFrame) -> pl.LazyFrame:
     stepped = (pl.col("e2e_latency") <= 0).fill_null(value=False)
     return turns.with_columns(clock_step=stepped).with_columns(
         pl.when(~pl.col("clock_step")).then(name).alias(name) for name in ("e2e_latency", *_CLOCKED)

@@ -50,7 +50,12 @@ def attribute(frames: Frames) -> pl.DataFrame:
     It is a message's own where the agent spoke unasked, and null where nobody spoke. `alone`: the
     session has no better records, so that its exchanges are rows of the turn table.
     """
-    ordered = _ordered(frames["chat"]).with_row_index("message")
+    chat = frames["chat"]
+    if not chat.height:
+        return chat.with_columns(
+            pl.lit(None, dtype=pl.UInt32).alias(_ROW), alone=pl.lit(value=True)
+        )
+    ordered = _ordered(chat).with_row_index("message")
     measured = pl.concat([frames[kind].select("session") for kind in _MEASURED])
     exchange = (
         pl.when(pl.col("opens") & (_USER | pl.col("joins")))

@@ -25,7 +25,14 @@ def fill(turns: pl.DataFrame, chat: pl.DataFrame) -> pl.DataFrame:
 
     `e2e_reported`: the turn's own records do not give the wait, so it is LiveKit's now.
     """
-    exchanges = messages.rows(chat.filter(~pl.col("alone")), []).select(
+    beside = chat.filter(~pl.col("alone"))
+    if not beside.height:
+        return turns.with_columns(
+            reported_interrupted=pl.lit(None, dtype=pl.Boolean),
+            e2e_reported=pl.lit(value=False),
+            e2e_differs=pl.lit(value=False),
+        )
+    exchanges = messages.rows(beside, []).select(
         "session",
         "stopped",
         "first_audio",

@@ -6,7 +6,7 @@ import polars as pl
 
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
-SPEECH = ["session", "speech"]
+LazyFrames = dict[str, pl.LazyFrame]
 
 
 def numbered(frames: Frames) -> Frames:
@@ -14,41 +14,47 @@ def numbered(frames: Frames) -> Frames:
     keys = pl.concat([frames[kind]["speech"] for kind in OF_SPEECHES]).drop_nulls().unique().sort()
     numbers = pl.DataFrame({"speech": keys}).with_row_index("number")
     return frames | {
-        kind: frames[kind]
-        .join(numbers, on="speech", how="left", maintain_order="left")
-        .with_columns(speech="number")
-        .drop("number")
+        kind: frames[kind].with_columns(
+            frames[kind]
+            .select("speech")
+            .join(numbers, on="speech", how="left", maintain_order="left")["number"]
+            .alias("speech")
+        )
         for kind in OF_SPEECHES
     }
 
 
 def of(frames: Frames) -> pl.DataFrame:
-    """All speeches, with what the rules about neighbours look at.
+    """All speeches of records in the order of time, with what the rules about neighbours look at.
 
     `start` and `end` bound its generation; `first_audio`, `last_tts_start` and `speaks` are about
     audio that somebody heard; `eou_at`, `decided_at` and `stopped` are null without an EOU.
     `steps_apart`: the session is of LiveKit 1.0 or 1.1.
     """
-    records = pl.concat([_record_rows(frames[kind]) for kind in OF_SPEECHES], how="diagonal")
+    records = {kind: frames[kind].lazy() for kind in (*OF_SPEECHES, "stt")}
     return (
-        records.sort("timestamp", nulls_last=True)
-        .group_by(SPEECH, maintain_order=True)
+        pl.concat([_record_rows(records[kind]) for kind in OF_SPEECHES])
+        .sort("timestamp", nulls_last=True)
+        .group_by("speech", maintain_order=True)
         .agg(
-            pl.col("speech_id").drop_nulls().first(),
+            pl.col("session").first(),
+            pl.col("speech_id").first(ignore_nulls=True),
             pl.col("session_rank").min(),
             pl.col("inferred").any(),
             pl.col("ids_repeated").any(),
         )
-        .join(_bounds(frames), on=SPEECH, how="left")
-        .join(_of_eou(frames["eou"]), on=SPEECH, how="left")
-        .join(_of_llm(frames["llm"]), on=SPEECH, how="left")
-        .join(_of_tts(frames["tts"]), on=SPEECH, how="left")
+        .join(_of_eou(records["eou"]), on="speech", how="left", maintain_order="left")
+        .join(_of_llm(records["llm"]), on="speech", how="left", maintain_order="left")
+        .join(_of_tts(records["tts"]), on="speech", how="left", maintain_order="left")
         .with_columns(
             pl.col("llm_calls", "tts_segments", "eous").fill_null(0),
             pl.col("speaks", "llm_cancelled", "acquires").fill_null(value=False),
+            start=pl.min_horizontal("llm_start", "tts_start"),
+            end=pl.max_horizontal("llm_end", "tts_end"),
         )
-        .join(_steps_apart(frames), on="session", how="left")
+        .join(_steps_apart(records), on="session", how="left", maintain_order="left")
         .with_columns(has_eou=pl.col("eous") > 0)
+        .collect(engine="in-memory")
     )
 
 
@@ -69,23 +75,12 @@ def with_starts(frames: Frames) -> Frames:
     }
 
 
-def _record_rows(frame: pl.DataFrame) -> pl.DataFrame:
-    columns = [*SPEECH, "speech_id", "session_rank", "inferred", "ids_repeated", "timestamp"]
-    return frame.select(columns).drop_nulls("speech")
+def _record_rows(records: pl.LazyFrame) -> pl.LazyFrame:
+    columns = ["session", "speech_id", "session_rank", "inferred", "ids_repeated", "timestamp"]
+    return records.select("speech", *columns).drop_nulls("speech")
 
 
-def _bounds(frames: Frames) -> pl.DataFrame:
-    generation = pl.concat(
-        [frames[kind].select(*SPEECH, "first_start", "timestamp") for kind in ("llm", "tts")]
-    )
-    return (
-        generation.drop_nulls("speech")
-        .group_by(SPEECH)
-        .agg(pl.col("first_start").min().alias("start"), pl.col("timestamp").max().alias("end"))
-    )
-
-
-def _steps_apart(frames: Frames) -> pl.DataFrame:
+def _steps_apart(records: LazyFrames) -> pl.LazyFrame:
     """Sessions of LiveKit 1.0 and 1.1, where every step of a tool call has its own speech id.
 
     Later versions write `last_speaking_time` (1.2.0 to 1.3.0), a model name (from 1.2.12) or
@@ -94,18 +89,18 @@ def _steps_apart(frames: Frames) -> pl.DataFrame:
     named = pl.col("model_name").is_not_null()
     acquires = pl.col("acquire_time").is_not_null()
     marks = [
-        frames["llm"].select("session", later=named),
-        *(frames[kind].select("session", later=named | acquires) for kind in ("tts", "stt")),
+        records["llm"].select("session", later=named),
+        *(records[kind].select("session", later=named | acquires) for kind in ("tts", "stt")),
     ]
     eou_later = pl.col("last_speaking_time").is_not_null() | pl.col("plain")
     return (
-        pl.concat([*marks, frames["eou"].select("session", later=eou_later)])
+        pl.concat([*marks, records["eou"].select("session", later=eou_later)])
         .group_by("session")
         .agg(steps_apart=~pl.col("later").any())
     )
 
 
-def _of_eou(eou: pl.DataFrame) -> pl.DataFrame:
+def _of_eou(eou: pl.LazyFrame) -> pl.LazyFrame:
     stopped = pl.col("decided_at") - pl.col("end_of_utterance_delay")
     return (
         eou.sort("timestamp", "end_of_utterance_delay", nulls_last=True)
@@ -113,7 +108,7 @@ def _of_eou(eou: pl.DataFrame) -> pl.DataFrame:
             stopped=stopped,
             exact=~pl.col("plain") | pl.col("on_user_turn_completed_delay").is_not_null(),
         )
-        .group_by(SPEECH, maintain_order=True)
+        .group_by("speech")
         .agg(
             pl.col("timestamp").first().alias("eou_at"),
             pl.col("decided_at", "stopped", "exact").first(),
@@ -126,29 +121,32 @@ def _of_eou(eou: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _of_llm(llm: pl.DataFrame) -> pl.DataFrame:
+def _of_llm(llm: pl.LazyFrame) -> pl.LazyFrame:
     return (
         llm.drop_nulls("speech")
-        .sort("first_start", "timestamp", nulls_last=True)
-        .group_by(SPEECH, maintain_order=True)
+        .sort("first_start", nulls_last=True, maintain_order=True)
+        .group_by("speech")
         .agg(
             pl.len().alias("llm_calls"),
             pl.col("first_start").first().alias("llm_start"),
+            pl.col("timestamp").max().alias("llm_end"),
             pl.col("cancelled").last().fill_null(value=False).alias("llm_cancelled"),
         )
     )
 
 
-def _of_tts(tts: pl.DataFrame) -> pl.DataFrame:
+def _of_tts(tts: pl.LazyFrame) -> pl.LazyFrame:
     audible = pl.col("audible")
     heard = pl.coalesce("first_at", pl.when("audible").then("timestamp"))
     first_audio = heard.filter(audible).first()
     return (
         tts.drop_nulls("speech")
-        .sort("first_start", "timestamp", nulls_last=True)
-        .group_by(SPEECH)
+        .sort("first_start", nulls_last=True, maintain_order=True)
+        .group_by("speech")
         .agg(
             pl.len().alias("tts_segments"),
+            pl.col("first_start").min().alias("tts_start"),
+            pl.col("timestamp").max().alias("tts_end"),
             audible.any().alias("speaks"),
             first_audio.alias("first_audio"),
             (first_audio + pl.col("audio_duration").filter(audible).sum()).alias("audio_end"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from turnlat.turns.sessions import SPEAKING, Frames
+from turnlat.turns.sessions import SPEAKING, Frames, speech_key
 
 AGREEMENT = 0.05
 """A first audio and the agent's change to speaking are one moment, or a note says so."""
@@ -23,10 +23,10 @@ LONGEST_MAKING = 10.0
 
 
 def lone(frames: Frames) -> Frames:
-    """Keep `speech` of `speech_created` records only where nothing else tells of that speech.
+    """Add `speech` to `speech_created` records, where nothing else tells of that speech.
 
     In sessions whose metrics carry no speech ids, and in those of speech-to-speech models, what
-    was created cannot be told from what was recorded: there none is kept.
+    was created cannot be told from what was recorded: there it stays null.
     """
     spoken = pl.concat(
         [frames[kind].select("session", "speech", "inferred") for kind in SPEAKING]
@@ -34,11 +34,11 @@ def lone(frames: Frames) -> Frames:
     inferred = spoken.filter("inferred")["session"]
     named = spoken.filter(~pl.col("inferred"))["session"].unique().implode()
     untold = pl.concat([frames["realtime"]["session"], inferred]).unique().implode()
-    session, speech = pl.col("session"), pl.col("speech")
+    session, speech = pl.col("session"), speech_key("session", pl.col("speech_id"))
     told = speech.is_in(spoken["speech"].unique().implode())
     kept = session.is_in(named) & ~session.is_in(untold) & ~told
     created = frames["created"].with_columns(
-        speech=pl.when(kept).then("speech"), inferred=pl.lit(value=False)
+        speech=pl.when(kept).then(speech), inferred=pl.lit(value=False)
     )
     return frames | {"created": created}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from turnlat.turns import ordering
 from turnlat.turns.grouping import PLAYOUT_SLACK, PREEMPTIVE_LEAD
 from turnlat.turns.sessions import SOURCE_RANK
 
@@ -19,10 +20,13 @@ def stitch(speeches: pl.DataFrame) -> pl.DataFrame:
 
     `turn_speech`: the `speech` of the turn's EOU, or its own; `continues` and `fills`: it was
     taken in, as more of the answer or as filler; `eou_note` may become `eou-stale`;
-    `neighbours_unknown`: a rule would have applied, but its session mixes conversations.
+    `neighbours_unknown`: a rule would have applied, but its session mixes conversations;
+    `near_next_stop`: it was generated as discarded attempts are.
     """
-    fresh = _mark_stale(_with_previous(_mark_mixed(speeches)))
-    continued = _continuations(_with_next(fresh))
+    sessions = pl.Enum(speeches["session"].unique().sort())
+    numbered = speeches.with_columns(pl.col("session").cast(sessions))
+    fresh = _mark_stale(_with_previous(_mark_mixed(numbered)))
+    continued = _continuations(_near_next_stop(_with_next(fresh)))
     return _fillers(continued).with_columns(
         turn_speech=pl.coalesce("taken_by", "speech"),
     )
@@ -34,6 +38,8 @@ def _mark_mixed(speeches: pl.DataFrame) -> pl.DataFrame:
     One conversation cannot start to synthesise the answer to a turn after the next turn's EOU:
     that EOU interrupts it.
     """
+    if not (speeches["session_rank"] == SOURCE_RANK).any():
+        return speeches.with_columns(mixed=pl.lit(value=False))
     answers = (
         speeches.filter(pl.col("has_eou") & pl.col("speaks") & ~pl.col("inferred"))
         .sort("session", "eou_at")
@@ -53,16 +59,13 @@ def _mark_mixed(speeches: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
-    """For turns: when the previous one was decided, and when the agent last spoke unasked.
+    """For turns: when the previous one was decided, which is next, when the agent spoke unasked.
 
     `agent_spoke_at` began, and ended, before this turn was decided.
     """
-    ordered = speeches.filter("has_eou").sort("session", "decided_at", "speech", nulls_last=True)
-    turns = ordered.select(
-        "session",
-        "speech",
-        "decided_at",
-        previous_decided=pl.col("decided_at").shift(1).over("session"),
+    unordered = speeches.select("session", "speech", "decided_at").filter(speeches["has_eou"])
+    turns = ordering.by(unordered, "session", "decided_at", "speech").with_columns(
+        previous_decided=_beside("decided_at", 1), next_turn=_beside("speech", -1)
     )
     unasked = (
         speeches.filter(~pl.col("has_eou") & pl.col("speaks"))
@@ -81,7 +84,8 @@ def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
             check_sortedness=False,
         )
     )
-    return speeches.join(turns.select("speech", "previous_decided"), on="speech", how="left").join(
+    beside = turns.select("speech", "previous_decided", "next_turn")
+    return speeches.join(beside, on="speech", how="left").join(
         spoke.select("speech", "agent_spoke_at"), on="speech", how="left"
     )
 
@@ -109,12 +113,14 @@ def _mark_stale(speeches: pl.DataFrame) -> pl.DataFrame:
 
 def _with_next(speeches: pl.DataFrame) -> pl.DataFrame:
     """For turns: when the next one's user stopped."""
-    turns = (
-        speeches.filter("has_eou")
-        .sort("session", "decided_at", "speech", nulls_last=True)
-        .select("speech", next_stopped=pl.col("user_from").shift(-1).over("session"))
-    )
-    return speeches.join(turns, on="speech", how="left")
+    turns = speeches.select(next_turn="speech", next_stopped="user_from")
+    return speeches.join(turns, on="next_turn", how="left").drop("next_turn")
+
+
+def _beside(name: str, rows: int) -> pl.Expr:
+    """The value of the row so many before in sorted rows, null where that is another session's."""
+    session = pl.col("session")
+    return pl.when(session == session.shift(rows)).then(pl.col(name).shift(rows))
 
 
 def _candidates(speeches: pl.DataFrame, at: str, since: str) -> pl.DataFrame:
@@ -146,10 +152,7 @@ def _continuations(speeches: pl.DataFrame) -> pl.DataFrame:
     and at all candidates before, as if those had been taken in; the chain ends with the first
     that fails.
     """
-    near_next_stop = _discard_window(speeches)
-    chain = _candidates(
-        speeches.join(near_next_stop, on="speech", how="left"), "start", "eou_at"
-    ).sort("turn_speech", "start", "speech")
+    chain = _candidates(speeches, "start", "eou_at").sort("turn_speech", "start", "speech")
     last_end = pl.max_horizontal("turn_eou_at", "turn_end", _so_far("end"))
     fits = (
         (pl.col("turn_llm_calls") > 0)
@@ -157,7 +160,7 @@ def _continuations(speeches: pl.DataFrame) -> pl.DataFrame:
         & ~_cancelled_so_far()
         & (pl.col("start") < pl.col("turn_next_stopped")).fill_null(value=True)
         & (pl.col("start") - last_end <= CONTINUATION_WINDOW)
-        & (pl.col("speaks") | ~pl.col("near_next_stop").fill_null(value=False))
+        & (pl.col("speaks") | ~pl.col("near_next_stop"))
     ).fill_null(value=False)
     whole = chain.with_columns(fits=fits.cast(pl.Int8)).with_columns(
         fits=pl.col("fits").cum_min().over("turn_speech") == 1
@@ -242,8 +245,8 @@ def _take(speeches: pl.DataFrame, taken: pl.DataFrame, part: str) -> pl.DataFram
     ).drop("by")
 
 
-def _discard_window(speeches: pl.DataFrame) -> pl.DataFrame:
-    """Speeches whose LLM started near the end of a later user turn, as discarded attempts do.
+def _near_next_stop(speeches: pl.DataFrame) -> pl.DataFrame:
+    """Mark speeches whose LLM started near the end of a later user turn, as discarded attempts do.
 
     Near is from `PREEMPTIVE_LEAD` before that user stopped until that EOU.
     """
@@ -262,17 +265,15 @@ def _discard_window(speeches: pl.DataFrame) -> pl.DataFrame:
         strategy="forward",
         check_sortedness=False,
     )
-    return next_turn.select(
-        "speech", near_next_stop=(pl.col("opens") <= pl.col("llm_start")).fill_null(value=False)
+    near = next_turn.select("speech", near_next_stop=pl.col("opens") <= pl.col("llm_start"))
+    return speeches.join(near, on="speech", how="left").with_columns(
+        pl.col("near_next_stop").fill_null(value=False)
     )
 
 
 def outcomes(speeches: pl.DataFrame) -> pl.DataFrame:
     """Add `outcome` to the speeches that no turn took in, as it stands without realtime models."""
     measured = pl.col("tts_segments").sum().over("session") > 0
-    near = speeches.join(_discard_window(speeches), on="speech", how="left").with_columns(
-        pl.col("near_next_stop").fill_null(value=False)
-    )
     guessed = ~pl.col("acquires") & ~pl.col("states_known")
     attempt = pl.col("near_next_stop") & guessed & pl.col("speaks")
     user_turn = (
@@ -288,7 +289,9 @@ def outcomes(speeches: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit("initiated"))
     )
     loose = ~pl.col("has_eou") & pl.col("taken_by").is_null()
-    return near.with_columns(
+    return speeches.with_columns(
         turn_speaks=pl.col("speaks").any().over("turn_speech"),
         neighbours_unknown=pl.col("neighbours_unknown") | (attempt & loose & pl.col("mixed")),
-    ).with_columns(outcome=pl.when("has_eou").then(user_turn).otherwise(own))
+    ).with_columns(
+        pl.col("session").cast(pl.String), outcome=pl.when("has_eou").then(user_turn).otherwise(own)
+    )

@@ -73,20 +73,22 @@ def assemble(
     """
     kept = [kept_column(name) for name in keep]
     spoken = (
-        turns.join(_parts(stitched), on=_TURN, how="left")
-        .join(_llm_sums(frames["llm"]), on=_TURN, how="left")
-        .join(_tts_sums(frames["tts"]), on=_TURN, how="left")
-        .join(_first_record(frames, kept), on=_TURN, how="left")
+        turns.lazy()
+        .join(_parts(stitched), on=_TURN, how="left", maintain_order="left")
+        .join(_llm_sums(frames["llm"]), on=_TURN, how="left", maintain_order="left")
+        .join(_tts_sums(frames["tts"]), on=_TURN, how="left", maintain_order="left")
+        .join(_first_record(frames, kept), on=_TURN, how="left", maintain_order="left")
         .pipe(_spoken_columns)
+        .pipe(_noted)
     )
-    others = (
-        _realtime(frames["realtime"]),
-        _said(messages.rows(frames["chat"].filter("alone"), kept)),
-    )
-    rows = pl.concat([_typed(part, kept) for part in (spoken, *others)])
-    return _numbered(_with_stt_model(rows, frames["stt"])).rename(
-        dict(zip(kept, keep, strict=True))
-    )
+    parts = [_typed(spoken, kept)]
+    if frames["realtime"].height:
+        parts.append(_typed(_realtime(frames["realtime"].lazy()), kept))
+    alone = frames["chat"].filter("alone")
+    if alone.height:
+        parts.append(_typed(_said(messages.rows(alone, kept).lazy()), kept))
+    rows = pl.concat(parts).pipe(_with_stt_model, frames["stt"]).collect(engine="in-memory")
+    return _numbered(rows).rename(dict(zip(kept, keep, strict=True)))
 
 
 def is_response() -> pl.Expr:
@@ -96,13 +98,12 @@ def is_response() -> pl.Expr:
     )
 
 
-def _typed(rows: pl.DataFrame, kept: list[str]) -> pl.DataFrame:
+def _typed(rows: pl.LazyFrame, kept: list[str]) -> pl.LazyFrame:
     """`rows` with exactly the table's columns, the time for sorting, and the kept fields."""
     columns = COLUMNS | {RECORDED_AT: TIME, "at": pl.Float64()}
+    found = rows.collect_schema()
     typed = [
-        (pl.col(name) if name in rows.columns else pl.lit(None))
-        .cast(type_, strict=False)
-        .alias(name)
+        (pl.col(name) if name in found else pl.lit(None)).cast(type_, strict=False).alias(name)
         for name, type_ in columns.items()
     ]
     return rows.select(*typed, *kept)
@@ -110,13 +111,22 @@ def _typed(rows: pl.DataFrame, kept: list[str]) -> pl.DataFrame:
 
 def _numbered(rows: pl.DataFrame) -> pl.DataFrame:
     """Sessions in the order of their first record, rows in the order of time, turns counted."""
+    place = (
+        rows.group_by("session")
+        .agg(began=pl.col(RECORDED_AT).min())
+        .sort("began", "session", nulls_last=True)
+        .with_row_index("place")
+        .drop("began")
+    )
     user_turn = pl.col("outcome").is_in(USER_TURNS)
+    so_far = user_turn.cast(pl.Int64).cum_sum()
+    opens = pl.col("place").ne_missing(pl.col("place").shift())
+    before = pl.when(opens).then(so_far.shift(fill_value=0)).forward_fill()
     return (
-        rows.with_columns(began=pl.col(RECORDED_AT).min().over("session"))
-        .sort("began", "session", "at", RECORDED_AT, "speech_id", nulls_last=True)
-        .with_columns(turn=pl.when(user_turn).then(user_turn.cum_sum().over("session")))
-        .with_columns(pl.col("turn").cast(pl.Int64))
-        .drop("began", "at")
+        rows.join(place, on="session", how="left", nulls_equal=True, maintain_order="left")
+        .sort("place", "at", RECORDED_AT, "speech_id", nulls_last=True, maintain_order=True)
+        .with_columns(turn=pl.when(user_turn).then(so_far - before))
+        .drop("place", "at")
     )
 
 
@@ -135,18 +145,23 @@ def _tokens(name: str) -> pl.Expr:
     return _whole(name).cast(pl.Int64, strict=False)
 
 
-def _parts(stitched: pl.DataFrame) -> pl.DataFrame:
+def _parts(stitched: pl.DataFrame) -> pl.LazyFrame:
     """What the speeches of each turn brought into it."""
-    return stitched.group_by(_TURN).agg(
-        pl.col("continues").any().alias("continued"),
-        pl.col("fills").any().alias("filled"),
-        pl.col("neighbours_unknown").any().alias("unknown_neighbours"),
+    return (
+        stitched.lazy()
+        .group_by(_TURN)
+        .agg(
+            pl.col("continues").any().alias("continued"),
+            pl.col("fills").any().alias("filled"),
+            pl.col("neighbours_unknown").any().alias("unknown_neighbours"),
+        )
     )
 
 
-def _llm_sums(llm: pl.DataFrame) -> pl.DataFrame:
+def _llm_sums(llm: pl.DataFrame) -> pl.LazyFrame:
     return (
-        llm.drop_nulls(_TURN)
+        llm.lazy()
+        .drop_nulls(_TURN)
         .group_by(_TURN)
         .agg(
             _whole("duration").alias("llm_duration"),
@@ -161,9 +176,10 @@ def _llm_sums(llm: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _tts_sums(tts: pl.DataFrame) -> pl.DataFrame:
+def _tts_sums(tts: pl.DataFrame) -> pl.LazyFrame:
     return (
-        tts.drop_nulls(_TURN)
+        tts.lazy()
+        .drop_nulls(_TURN)
         .group_by(_TURN)
         .agg(
             _whole("duration").alias("tts_duration"),
@@ -177,24 +193,27 @@ def _tts_sums(tts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _first_record(frames: Frames, kept: list[str]) -> pl.DataFrame:
+def _first_record(frames: Frames, kept: list[str]) -> pl.LazyFrame:
     """Where each turn's first record lies, and what its records say of the job."""
     known = ["job_id", "room", "agent_name", *kept]
     columns = [_TURN, "timestamp", "source", "line", *known]
+    told = [n for n in known if any(frames[kind][n].count() for kind in OF_SPEECHES)]
+    unknown = [pl.lit(None, dtype=pl.String).alias(name) for name in known if name not in told]
     return (
-        pl.concat([frames[kind].select(columns) for kind in OF_SPEECHES])
+        pl.concat([frames[kind].lazy().select(columns) for kind in OF_SPEECHES])
         .drop_nulls(_TURN)
         .sort("timestamp", "source", "line", nulls_last=True)
-        .group_by(_TURN, maintain_order=True)
+        .group_by(_TURN)
         .agg(
             pl.col("timestamp").first().alias("recorded"),
             pl.col("source", "line").first(),
-            pl.col(known).drop_nulls().first(),
+            pl.col(told).first(ignore_nulls=True),
         )
+        .with_columns(unknown)
     )
 
 
-def _spoken_columns(turns: pl.DataFrame) -> pl.DataFrame:
+def _spoken_columns(turns: pl.LazyFrame) -> pl.LazyFrame:
     cancelled = pl.any_horizontal(
         pl.col("llm_interrupted", "tts_interrupted").fill_null(value=False)
     )
@@ -207,14 +226,38 @@ def _spoken_columns(turns: pl.DataFrame) -> pl.DataFrame:
         recorded_at=_time("recorded"),
         llm_calls=pl.col("all_llm_calls").fill_null(0),
         tts_segments=pl.col("all_tts_segments").fill_null(0),
-        notes=_notes(),
     )
 
 
-def _notes() -> pl.Expr:
-    """The codes of all that is to be known about a turn; an empty list where nothing is."""
+def _noted(turns: pl.LazyFrame) -> pl.LazyFrame:
+    """Add `notes`: the codes of all that is to be known about a turn; an empty list for nothing.
+
+    Many turns have the same few: each set of them becomes a list once.
+    """
+    flags = _flags()
+    bits = {code: 1 << place for place, code in enumerate(flags)}
+    found = pl.sum_horizontal(
+        pl.when(flag).then(pl.lit(bits[code], dtype=pl.UInt32)) for code, flag in flags.items()
+    )
+    marked = turns.with_columns(found=found)
+    codes = [
+        pl.when(pl.col("found") & pl.lit(bit, dtype=pl.UInt32) > 0).then(pl.lit(code))
+        for code, bit in bits.items()
+    ]
+    sets = (
+        marked.select("eou_note", "found")
+        .unique()
+        .with_columns(notes=pl.concat_list("eou_note", *codes).list.drop_nulls())
+    )
+    return marked.join(
+        sets, on=["eou_note", "found"], how="left", nulls_equal=True, maintain_order="left"
+    )
+
+
+def _flags() -> dict[str, pl.Expr]:
+    """The notes that records give a turn, by code."""
     replied = pl.col("outcome") == "replied"
-    flags = {
+    return {
         "eou-repeated": pl.col("eous") > 1,
         "clock-step": pl.col("clock_step"),
         "held-back": pl.col("held_back"),
@@ -235,13 +278,9 @@ def _notes() -> pl.Expr:
         "neighbours-unknown": pl.col("unknown_neighbours"),
         "ids-repeated": pl.col("ids_repeated"),
     }
-    codes = [
-        pl.when(flag.fill_null(value=False)).then(pl.lit(code)) for code, flag in flags.items()
-    ]
-    return pl.concat_list("eou_note", *codes).list.drop_nulls()
 
 
-def _realtime(realtime: pl.DataFrame) -> pl.DataFrame:
+def _realtime(realtime: pl.LazyFrame) -> pl.LazyFrame:
     """Responses of a speech-to-speech model; their time to first audio is `llm_ttft`."""
     return realtime.filter(is_response()).with_columns(
         speech_id=pl.lit(None, dtype=pl.String),
@@ -262,7 +301,7 @@ def _realtime(realtime: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _said(turns: pl.DataFrame) -> pl.DataFrame:
+def _said(turns: pl.LazyFrame) -> pl.LazyFrame:
     return turns.with_columns(
         user_stopped_at=_time("user_stopped"),
         first_audio_at=_time("first_audio"),
@@ -270,16 +309,20 @@ def _said(turns: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_stt_model(rows: pl.DataFrame, stt: pl.DataFrame) -> pl.DataFrame:
+def _with_stt_model(rows: pl.LazyFrame, stt: pl.DataFrame) -> pl.LazyFrame:
     """STT records carry no speech id: a session's model is known where it has only one."""
+    if not stt["model_name"].count():
+        return rows
     models = (
-        stt.group_by("session")
-        .agg(pl.col("model_name").drop_nulls().unique().alias("models"))
-        .filter(pl.col("models").list.len() == 1)
-        .select("session", only_model=pl.col("models").list.first())
+        stt.lazy()
+        .drop_nulls("model_name")
+        .group_by("session")
+        .agg(pl.col("model_name").min(), last=pl.col("model_name").max())
+        .filter(pl.col("model_name") == pl.col("last"))
+        .select("session", only_model="model_name")
     )
     return (
         rows.join(models, on="session", how="left", maintain_order="left")
         .with_columns(stt_model=pl.coalesce("stt_model", "only_model"))
-        .select(rows.columns)
+        .drop("only_model")
     )

@@ -71,3 +71,20 @@ def legend(values: list[Waterfall]) -> list[tuple[str, str]]:
     """The components that the waterfalls show, with their labels."""
     shown = {name for value in values for name, _, _ in value.parts}
     return [(metric.name, metric.label) for metric in COMPONENTS if metric.name in shown]
+
+
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+_ASCII_HEIGHTS = "_.-=+*%#"
+
+
+def sparkline(values: list[float | None], *, unicode: bool) -> str:
+    """A character per value, as high as its share of the highest; a blank where there is none."""
+    heights = _HEIGHTS if unicode else _ASCII_HEIGHTS
+    highest = max((value for value in values if value is not None), default=0.0)
+    if highest <= 0:
+        return "".join(" " if value is None else heights[0] for value in values)
+    top = len(heights) - 1
+    return "".join(
+        " " if value is None else heights[round(max(value, 0.0) / highest * top)]
+        for value in values
+    )

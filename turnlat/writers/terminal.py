@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
 from rich.text import Text
 
 from turnlat.notes import Note
-from turnlat.report import Column, Diverging, Report, Table, Waterfall
+from turnlat.report import Column, Diverging, Report, Table
 from turnlat.units import MISSING
-from turnlat.writers import Page, bars
+from turnlat.writers import Page, bars, drawing
 from turnlat.writers.cells import LEFT_ALIGNED, text_of, visible
 
-_COLOURS = {
-    "transcription_delay": "cyan",
-    "endpointing_delay": "blue",
-    "callback_delay": "yellow",
-    "llm_offset": "bright_black",
-    "llm_ttft": "magenta",
-    "tool_gap": "red",
-    "sentence_gap": "green",
-    "tts_ttfb": "bright_yellow",
-    "remainder": "white",
-}
 _VERDICTS = {
     "passed": "green", "failed": "bold red", "inconclusive": "yellow", "not judged": "red",
     "worse": "bold red", "slower": "red", "better": "bold green", "faster": "green",
 }  # fmt: skip
-_ASCII = str.maketrans({"–": "-", "…": "~", "−": "-", "→": ">", "×": "x"})
-"""What a terminal without Unicode shows instead."""
 _GAP = 2
 _SHORTEST_BAR, _LONGEST_BAR = 12, 40
 _ROOMY_TEXT, _SHORTEST_TEXT = 24, 8
@@ -43,17 +28,6 @@ _SHARE_LABEL = 5
 
 def write(report: Report, page: Page) -> bytes:
     """The whole report for a page of that width; a row never wraps."""
-    buffer = io.StringIO()
-    console = Console(
-        file=buffer,
-        width=page.width,
-        force_terminal=page.colour,
-        color_system="standard" if page.colour else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
     lines = [
         Text(part)
         for line in report.headline
@@ -62,10 +36,7 @@ def write(report: Report, page: Page) -> bytes:
     for table in report.tables:
         lines += [Text(), *_table(table, page)] if lines else _table(table, page)
     lines += _notes(report.notes, page.width)
-    for line in lines:
-        console.print(line, no_wrap=True, overflow="ignore", crop=False)
-    text = buffer.getvalue()
-    return (text if page.unicode else text.translate(_ASCII)).encode()
+    return drawing.printed(lines, page)
 
 
 def _notes(notes: Sequence[Note], width: int) -> list[Text]:
@@ -105,7 +76,8 @@ def _table(table: Table, page: Page) -> list[Text]:
     if table.left_out:
         more = f"… and {table.left_out:,} more (--table {table.name} shows all)"
         lines.append(Text(more, style="dim"))
-    lines.extend(_legend(laid, page))
+    falls = [v for c in laid if c.column.kind == "waterfall" for v in c.values]
+    lines.extend(drawing.legend(falls, page))  # type: ignore[arg-type]
     return lines
 
 
@@ -189,7 +161,7 @@ def _cell(laid: _Laid, row: int, page: Page) -> Text:
     if kind == "share":
         return _share(laid, value, page)  # type: ignore[arg-type]
     if kind == "waterfall":
-        return _waterfall(laid, value, page)  # type: ignore[arg-type]
+        return drawing.waterfall(value, laid.width, page)  # type: ignore[arg-type]
     if kind == "diverging":
         return _diverging(laid, value, page)  # type: ignore[arg-type]
     style = _VERDICTS.get(laid.cells[row], "") if kind in ("verdict", "mark") else ""
@@ -213,29 +185,3 @@ def _share(laid: _Laid, value: float | None, page: Page) -> Text:
     text.append(bar, style="cyan")
     text.append(" " * (laid.width - text.cell_len))
     return text
-
-
-def _waterfall(laid: _Laid, value: Waterfall, page: Page) -> Text:
-    text = Text()
-    for name, cells in bars.waterfall(value, laid.width):
-        text.append(_fill(name, page) * cells, style=_COLOURS[name])
-    text.append(" " * (laid.width - text.cell_len))
-    return text
-
-
-def _fill(name: str, page: Page) -> str:
-    return "█" if page.colour and page.unicode else bars.LETTERS[name]
-
-
-def _legend(laid: list[_Laid], page: Page) -> list[Text]:
-    """What the waterfalls are drawn with, in as many lines as the width asks for."""
-    falls = [v for c in laid if c.column.kind == "waterfall" for v in c.values]
-    lines: list[Text] = []
-    line = Text()
-    for name, label in bars.legend(falls):  # type: ignore[arg-type]
-        entry = Text(_fill(name, page), style=_COLOURS[name]) + Text(f" {label}", style="dim")
-        if line and line.cell_len + _GAP + entry.cell_len > page.width:
-            lines.append(line)
-            line = Text()
-        line = line + Text("  ") + entry if line else entry
-    return [*lines, line] if line else lines

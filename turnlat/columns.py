@@ -1,0 +1,68 @@
+"""Columns: many values of one kind, held compactly, and quick to send from process to process.
+
+A column of `Rows` is one value that all rows have, or one of
+- a float64 array, in which NaN is null; an int8 array of truth values, in which -1 is null;
+  an array of whole numbers without nulls
+- `Coded` or `Joined` texts
+- a list of values, for what is too rare to be worth more
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Coded(NamedTuple):
+    """Texts of which few are different."""
+
+    codes: NDArray[np.int32]
+    """The place in `texts` of each row's."""
+    texts: Sequence[str | None]
+
+
+class Joined(NamedTuple):
+    """Texts of which most are different: each in a line of its own, an empty one for null."""
+
+    lines: bytes
+
+
+class Rows(NamedTuple):
+    """Records of one kind; columns that are not among `columns` are null."""
+
+    height: int
+    columns: dict[str, Any]
+    before: int = 0
+    """How many lines of the file come before the one that the column `line` calls 0."""
+
+
+def numbers(values: Sequence[float | None]) -> NDArray[np.float64] | None:
+    """A column of numbers; null where there are none."""
+    return None if values.count(None) == len(values) else np.array(values, np.float64)
+
+
+def truths(values: Sequence[bool | None]) -> NDArray[np.int8] | None:
+    """A column of truth values; null where there are none."""
+    if values.count(None) == len(values):
+        return None
+    return np.fromiter((-1 if value is None else value for value in values), np.int8, len(values))
+
+
+def texts(values: Sequence[str | None]) -> Coded | None:
+    """A column of texts; null where there are none."""
+    if values.count(None) == len(values):
+        return None
+    places = Places()
+    codes = np.fromiter(map(places.__getitem__, values), np.int32, len(values))
+    return Coded(codes, list(places))
+
+
+class Places(dict[Any, int]):
+    """Numbers for whatever is asked for, in the order of the first asking."""
+
+    def __missing__(self, key: object) -> int:
+        place = self[key] = len(self)
+        return place

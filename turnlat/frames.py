@@ -1,0 +1,118 @@
+"""Frames: polars frames made from columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from turnlat.columns import Coded, Joined, Places, Rows
+
+_TYPES: dict[type, pl.DataType] = {
+    float: pl.Float64(),
+    int: pl.Int64(),
+    str: pl.String(),
+    bool: pl.Boolean(),
+}
+_NULLS = {float: (np.float64, np.nan), int: (np.int64, 0), bool: (np.int8, -1)}
+"""How arrays hold a column of each type, and a null in it."""
+
+
+def build(columns: Mapping[str, type], parts: Sequence[Rows]) -> pl.DataFrame:
+    """The rows of all `parts` in their order; each column has the type that is told.
+
+    The columns are taken out of the parts, so that none is ever in memory twice.
+    """
+    parts = [part for part in parts if part.height]
+    if not parts:
+        return pl.DataFrame(schema={name: _TYPES[type_] for name, type_ in columns.items()})
+    made = [_column(name, type_, parts) for name, type_ in columns.items()]
+    # A literal takes no memory, however many the rows are.
+    full = pl.DataFrame([column for column in made if isinstance(column, pl.Series)])
+    return full.with_columns(column for column in made if isinstance(column, pl.Expr)).select(
+        list(columns)
+    )
+
+
+def _column(name: str, type_: type, parts: Sequence[Rows]) -> pl.Series | pl.Expr:
+    values = [part.columns.pop(name, None) for part in parts]
+    if name == "line":
+        values = [_lines(*pair) for pair in zip(values, parts, strict=True)]
+    if all(_is_scalar(value) for value in values) and len(set(values)) == 1:
+        return pl.lit(values[0], dtype=_TYPES[type_]).alias(name)
+    if len(found := {_only_text(value) for value in values}) == 1 and None not in found:
+        return pl.lit(found.pop(), dtype=pl.String()).alias(name)
+    kinds = {type(value) for value in values if not _is_scalar(value)}
+    heights = [part.height for part in parts]
+    if kinds == {np.ndarray}:
+        return _of_arrays(values, type_, heights).alias(name)
+    if kinds == {Joined} and all(value is None or type(value) is Joined for value in values):
+        return _of_joined(values, heights).alias(name)
+    if type_ is str and list not in kinds and Joined not in kinds:
+        return _of_coded(values, heights).alias(name)
+    series = [_of_one(*pair, type_) for pair in zip(values, heights, strict=True)]
+    return pl.concat(series).alias(name)
+
+
+def _is_scalar(value: object) -> bool:
+    return value is None or isinstance(value, (str, bool, int, float))
+
+
+def _only_text(value: object) -> str | None:
+    """The text that all rows have; null where there is none, or where they may differ."""
+    if isinstance(value, Coded):
+        return value.texts[0] if len(value.texts) == 1 else None
+    return value if isinstance(value, str) else None
+
+
+def _lines(lines: Any, part: Rows) -> NDArray[np.int64]:
+    return np.asarray(lines, np.int64) + part.before
+
+
+def _of_one(value: Any, height: int, type_: type) -> pl.Series:
+    """The rows of one part."""
+    if isinstance(value, np.ndarray):
+        return _of_arrays([value], type_, [height])
+    if isinstance(value, Joined):
+        return _of_joined([value], [height])
+    if isinstance(value, Coded):
+        return _of_coded([value], [height])
+    if isinstance(value, list):
+        return pl.Series(value, dtype=_TYPES[type_])
+    return pl.Series([value], dtype=_TYPES[type_]).new_from_index(0, height)
+
+
+def _of_arrays(values: Sequence[Any], type_: type, heights: Sequence[int]) -> pl.Series:
+    dtype, null = _NULLS[type_]
+    arrays = [
+        value
+        if isinstance(value, np.ndarray)
+        else np.full(height, null if value is None else value, dtype)
+        for value, height in zip(values, heights, strict=True)
+    ]
+    whole = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
+    if type_ is bool:
+        truth = pl.Series("truth", whole)
+        return truth.to_frame().select(pl.when(truth >= 0).then(truth == 1)).to_series()
+    return pl.Series(whole, dtype=_TYPES[type_], nan_to_null=True)
+
+
+def _of_joined(values: Sequence[Joined | None], heights: Sequence[int]) -> pl.Series:
+    lines = [
+        b"\n" * (height - 1) if value is None else value.lines
+        for value, height in zip(values, heights, strict=True)
+    ]
+    split = pl.Series([b"\n".join(lines).decode()]).str.split("\n").explode()
+    return split.to_frame("text").select(pl.when(pl.col("text") != "").then("text")).to_series()
+
+
+def _of_coded(values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
+    places, codes = Places(), []
+    for value, height in zip(values, heights, strict=True):
+        texts = value.texts if isinstance(value, Coded) else [value]
+        found = np.fromiter(map(places.__getitem__, texts), np.int32, len(texts))
+        codes.append(found[value.codes] if isinstance(value, Coded) else found.repeat(height))
+    return pl.Series(list(places), dtype=pl.String()).gather(np.concatenate(codes))

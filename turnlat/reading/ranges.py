@@ -1,0 +1,89 @@
+"""Ranges: a large file in parts of whole lines, each of which a process can read alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from turnlat.archives import is_packed
+from turnlat.blocks import Block
+from turnlat.readers.document import may_open
+from turnlat.sources import PARQUET
+
+WORTH_IT = 50_000_000
+"""Smaller files are read sooner than processes start."""
+
+WORTH_IT_PACKED = 5_000_000
+"""Logs are packed to a tenth and less."""
+
+RANGE_BYTES = 4_000_000
+_LONGEST_RANGE = 64_000_000
+"""A line that makes its range longer is for the reader of whole files, which can cut it."""
+_FIRST_BYTES = 64 * 1024
+_PROBE_BYTES = 8 * 1024
+
+
+@dataclass(frozen=True)
+class Range:
+    """Some whole lines of a file."""
+
+    name: str
+    log: str
+    start: int
+    end: int
+
+    def block(self) -> Block:
+        """The lines, numbered as if the file began with them."""
+        with Path(self.name).open("rb", buffering=0) as file:
+            file.seek(self.start)
+            data, missing = b"", self.end - self.start
+            while missing and (more := file.read(missing)):
+                data = data + more if data else more
+                missing -= len(more)
+        return Block(self.name, self.log, 1, self.start, data)
+
+
+def ranges(name: str, log: str, range_bytes: int) -> list[Range] | None:
+    """The ranges of a file; null where it has to be read as a whole.
+
+    That is one that is small or packed or no regular file, one document, or one with a line that
+    is no log line.
+    """
+    path = Path(name)
+    if not path.is_file() or path.stat().st_size < max(WORTH_IT, range_bytes):
+        return None
+    with path.open("rb") as file:
+        if is_packed(file):
+            return None
+        first = file.read(_FIRST_BYTES)
+        if first.startswith(PARQUET) or may_open(first):
+            return None
+        size = os.fstat(file.fileno()).st_size
+        found = [Range(name, log, 0, 0)]
+        while (start := found[-1].end) < size:
+            end = min(_end_of_line(file, start + range_bytes), size)
+            if end - start > _LONGEST_RANGE:
+                return None
+            found.append(Range(name, log, start, end))
+    return found[1:]
+
+
+def _end_of_line(file: BinaryIO, place: int) -> int:
+    """Where the line ends that holds the byte at `place`; the end of the file is one too."""
+    file.seek(place)
+    while probe := file.read(_PROBE_BYTES):
+        if (at := probe.find(b"\n")) >= 0:
+            return place + at + 1
+        place += len(probe)
+    return place
+
+
+def is_large_archive(name: str) -> bool:
+    """Whether a file is packed, and what it holds is worth several processes."""
+    path = Path(name)
+    if not path.is_file() or path.stat().st_size < WORTH_IT_PACKED:
+        return False
+    with path.open("rb") as file:
+        return is_packed(file)

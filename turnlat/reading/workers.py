@@ -1,0 +1,157 @@
+"""Workers: processes that read blocks and ranges, whichever of them is free the next one.
+
+They are forked where nothing can go wrong with that: forked processes start at once and share what
+is loaded. A process with threads might take a lock along that nobody opens again, so where there
+are any (polars starts some), workers are started afresh.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from typing import Any, TypeAlias, cast
+
+from turnlat.blocks import Block
+from turnlat.errors import TurnlatError
+from turnlat.readers import LineReader, Options
+from turnlat.reading.ranges import Range
+from turnlat.records import Records
+
+Task: TypeAlias = Range | Block
+Result: TypeAlias = tuple[Records, bool]
+"""The records of a task, and whether its last lines need others that may follow."""
+
+_PROTOCOL = 5
+
+
+class Workers:
+    """Some processes that read for this one."""
+
+    def __init__(self, jobs: int, options: Options) -> None:
+        context: Any = multiprocessing.get_context(_start_method())
+        tasks, self._tasks = context.Pipe(duplex=False)
+        self._turn = turn = context.Lock()
+        self._results: list[Connection] = []
+        self._processes = []
+        forked = context.get_start_method() == "fork"
+        with _deaf_to_ctrl_c():
+            for _ in range(jobs):
+                results, own_results = context.Pipe(duplex=False)
+                inherited = [self._tasks, results, *self._results] if forked else []
+                process = context.Process(
+                    target=_work, args=(tasks, turn, own_results, options, inherited), daemon=True
+                )
+                process.start()
+                own_results.close()
+                self._results.append(results)
+                self._processes.append(process)
+        tasks.close()
+
+    def send(self, number: int, task: Task) -> None:
+        """Give a task to the worker that is free first."""
+        self._tasks.send_bytes(pickle.dumps((number, task), _PROTOCOL))
+
+    def receive(self) -> Iterator[tuple[int, Result]]:
+        """Wait for results: those that have come, with the numbers of their tasks.
+
+        Raises `WorkerDiedError` where a worker has ended.
+        """
+        for connection in cast("list[Connection]", wait(self._results)):
+            try:
+                found = pickle.loads(connection.recv_bytes())  # noqa: S301  # of our own process
+            except EOFError:
+                raise WorkerDiedError from None
+            if isinstance(found, Exception):
+                raise found
+            yield found
+
+    def close(self) -> None:
+        """End the processes, whatever they do."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join()
+        for connection in (self._tasks, *self._results):
+            connection.close()
+
+
+class WorkerDiedError(TurnlatError):
+    """A reading process has been killed: most often by the system, for want of memory."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a process that read the logs was killed",
+            hint="is there too little memory? --jobs 1 reads with less of it",
+        )
+
+
+def _start_method() -> str:
+    can_fork = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
+    return "fork" if can_fork and _is_single_threaded() else "spawn"
+
+
+def _is_single_threaded() -> bool:
+    try:
+        return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208  # names will do
+    except OSError:
+        return threading.active_count() == 1 and "polars" not in sys.modules
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are born now leave Ctrl-C to this one, which ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heeded)
+
+
+def _work(
+    tasks: Connection, turn: Any, results: Connection, options: Options, inherited: list[Connection]
+) -> None:
+    """What a worker does until no tasks come any more."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for connection in inherited:  # so that a worker sees when the one that started it has ended
+        connection.close()
+    gc.disable()  # columns have no cycles
+    waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    # The next task is read while nobody fetches the result of the last one.
+    sender = threading.Thread(target=_send, args=(waiting, results))
+    sender.start()
+    with suppress(EOFError):
+        while True:
+            with turn:
+                message = tasks.recv_bytes()
+            waiting.put(_result(message, options))
+    waiting.put(None)
+    sender.join()
+
+
+def _result(message: bytes, options: Options) -> bytes:
+    number, task = pickle.loads(message)  # noqa: S301  # of our own process
+    try:
+        reader = LineReader(options)
+        records = reader.read(task.block() if isinstance(task, Range) else task)
+        found: object = (number, (records, reader.is_open))
+    except Exception as error:  # noqa: BLE001  # it is raised again where the result is awaited
+        found = error
+    return pickle.dumps(found, _PROTOCOL)
+
+
+def _send(waiting: queue.SimpleQueue[bytes | None], results: Connection) -> None:
+    with suppress(OSError):  # nobody waits for the result any more
+        while (result := waiting.get()) is not None:
+            results.send_bytes(result)
