@@ -13,7 +13,7 @@ import polars as pl
 from turnlat.errors import UsageError
 from turnlat.metrics import COMPONENTS
 from turnlat.notes import TURN_NOTES, Note
-from turnlat.report import Column, Exhibits, Report, Table, Waterfall, columns, exhibits
+from turnlat.report import Column, Exhibits, Report, Table, Waterfall, columns
 from turnlat.run import Run
 from turnlat.summaries import latency
 from turnlat.turns.ledger import OUTCOMES, USER_TURNS
@@ -48,6 +48,8 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
     }
 
     def shown_on_pages() -> Exhibits:
+        from turnlat.report import exhibits  # noqa: PLC0415  # only pages and pictures need it
+
         tables = [
             *_overview(frames, split, over, worst, PAGE_ROWS),
             _ledger_table(frames["ledger"]),

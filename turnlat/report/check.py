@@ -13,7 +13,7 @@ from turnlat import units
 from turnlat.analysis.limits import Result, Turn, Verdict
 from turnlat.analysis.results import Row
 from turnlat.analysis.rules import Limit
-from turnlat.report import Case, Column, Exhibits, Fact, Report, Table, exhibits
+from turnlat.report import Case, Column, Exhibits, Fact, Report, Table
 from turnlat.run import Run
 from turnlat.units import plural
 
@@ -70,6 +70,8 @@ def report(run: Run, results: Sequence[Result]) -> Report:
 
 def _exhibits(run: Run, results: Sequence[Result], tables: Sequence[Table]) -> Exhibits:
     """The run's, with the verdicts in front."""
+    from turnlat.report import exhibits  # noqa: PLC0415  # only pages and pictures need it
+
     of_run = exhibits.of_run(run, ())
     counts = Counter(result.verdict for result in results)
     verdicts = [

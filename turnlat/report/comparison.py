@@ -11,7 +11,7 @@ import polars as pl
 from turnlat import units
 from turnlat.analysis.results import Comparison, Row
 from turnlat.metrics import COMPONENTS, METRICS
-from turnlat.report import Column, Diverging, Report, Table, differences
+from turnlat.report import Column, Diverging, Exhibits, Report, Table
 from turnlat.run import Run
 
 SCHEMA = "turnlat/comparison/1"
@@ -32,6 +32,12 @@ def report(comparisons: Sequence[Comparison], runs: Sequence[Run]) -> Report:
         for comparison in comparisons
         for table in _tables(comparison, several=len(comparisons) > 1)
     ]
+
+    def shown_on_pages() -> Exhibits:
+        from turnlat.report import differences  # noqa: PLC0415  # only pages and pictures need it
+
+        return differences.exhibits(comparisons, runs, tables)
+
     notes = {note.code: note for comparison in comparisons for note in comparison.notes}
     return Report(
         [line for comparison in comparisons for line in _headline(comparison)],
@@ -43,7 +49,7 @@ def report(comparisons: Sequence[Comparison], runs: Sequence[Run]) -> Report:
             "baseline": comparisons[0].baseline,
             "comparisons": [_document(comparison) for comparison in comparisons],
         },
-        exhibits=lambda: differences.exhibits(comparisons, runs, tables),
+        exhibits=shown_on_pages,
     )
 
 
