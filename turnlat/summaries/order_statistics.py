@@ -26,7 +26,8 @@ def percentile(ordered: Values, share: float) -> float:
     """
     place = (len(ordered) - 1) * share
     below = math.floor(place)
-    low, high, rest = ordered[below], ordered[min(below + 1, len(ordered) - 1)], place - below
+    low, high = (float(ordered[min(at, len(ordered) - 1)]) for at in (below, below + 1))
+    rest = place - below
     # From the nearer of the two, as numpy does: rounding takes no percentile past its neighbours.
     return high - (high - low) * (1 - rest) if rest >= 0.5 else low + (high - low) * rest  # noqa: PLR2004
 
@@ -34,7 +35,10 @@ def percentile(ordered: Values, share: float) -> float:
 def interval(ordered: Values, share: float) -> tuple[float | None, float | None]:
     """The distribution-free interval of a percentile; a bound that cannot be had is null."""
     low, high = ranks(len(ordered), share)
-    return None if low is None else ordered[low], None if high is None else ordered[high]
+    return (
+        None if low is None else float(ordered[low]),
+        None if high is None else float(ordered[high]),
+    )
 
 
 @lru_cache(maxsize=1024)
