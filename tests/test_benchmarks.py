@@ -12,7 +12,7 @@ import turnlat
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.benchmarks.logs import Plan, write
-from tests.benchmarks.rivals import PERCENTILES, by_hand, duckdb, percentiles
+from tests.benchmarks.rivals import PERCENTILES, by_hand, duckdb, percentiles, polars
 from tests.benchmarks.verdicts import World, called
 
 METRIC = {"hook": ("e2e_latency", 2e-6), "production": ("total_latency", 0.011)}
@@ -37,7 +37,7 @@ def test_turnlat_gives_the_true_percentiles_and_its_rivals_the_same(
     truth = percentiles(write(path, Plan(shape, 400_000, at_once=5)).waits)
     metric, tolerance = METRIC[shape]
     row = turnlat.load(path).latency.filter(metric=metric).row(0, named=True)
-    rivals = [by_hand(shape, str(path)), duckdb(shape, str(path))]
+    rivals = [rival(shape, str(path)) for rival in (by_hand, polars, duckdb)]
     for name in PERCENTILES:
         assert row[name] == pytest.approx(truth[name], abs=tolerance)
         for rival in rivals:

@@ -31,7 +31,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-FAST = Options()
+FAST = Options(fast_from=0)
 PLAIN = Options(unwrap="a field that no line has")
 
 
@@ -164,10 +164,10 @@ def many_sessions(tmp_path: Path) -> Path:
 def test_any_number_of_jobs_and_any_block_size_give_the_same_run(
     many_sessions: Path, monkeypatch: pytest.MonkeyPatch, jobs: int, block: int, part: int
 ) -> None:
-    whole = local.tabulate(find([str(many_sessions)]))
+    whole = local.tabulate(find([str(many_sessions)]), FAST)
     monkeypatch.setattr(ranges, "WORTH_IT", 0)
     split = local.tabulate(
-        find([str(many_sessions)]), block_bytes=block, jobs=jobs, range_bytes=part
+        find([str(many_sessions)]), FAST, block_bytes=block, jobs=jobs, range_bytes=part
     )
     for name in ("frame", "transcriptions", "tools", "usage"):
         assert getattr(split, name).equals(getattr(whole, name))
@@ -188,9 +188,9 @@ def test_an_archive_gives_the_same_run_to_any_number_of_jobs(
     many_sessions: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, jobs: int, block: int
 ) -> None:
     packed = pack(many_sessions, suffix)
-    whole = local.tabulate(find([str(packed)]))
+    whole = local.tabulate(find([str(packed)]), FAST)
     monkeypatch.setattr(ranges, "WORTH_IT_PACKED", 0)
-    split = local.tabulate(find([str(packed)]), block_bytes=block, jobs=jobs)
+    split = local.tabulate(find([str(packed)]), FAST, block_bytes=block, jobs=jobs)
     assert split.frame.equals(whole.frame)
     for name in ("ledger", "bad_lines", "shapes", "notes"):
         assert getattr(split, name) == getattr(whole, name)
@@ -201,9 +201,9 @@ def test_a_damaged_archive_gives_the_same_run_to_any_number_of_jobs(
 ) -> None:
     packed = pack(many_sessions, "gz")
     packed.write_bytes(packed.read_bytes()[:-2_000])
-    whole = local.tabulate(find([str(packed)]))
+    whole = local.tabulate(find([str(packed)]), FAST)
     monkeypatch.setattr(ranges, "WORTH_IT_PACKED", 0)
-    split = local.tabulate(find([str(packed)]), block_bytes=9_999, jobs=2)
+    split = local.tabulate(find([str(packed)]), FAST, block_bytes=9_999, jobs=2)
     assert split.frame.equals(whole.frame)
     assert split.ledger == whole.ledger
     assert split.broken == whole.broken
@@ -232,12 +232,12 @@ def test_lines_that_docker_cut_are_joined_over_the_end_of_a_range(
     ]
     path = tmp_path / "docker.log"
     path.write_text("\n".join(lines * 5) + "\n")
-    whole = local.tabulate(find([str(path)]))
+    whole = local.tabulate(find([str(path)]), FAST)
     monkeypatch.setattr(ranges, "WORTH_IT", 0)
-    split = local.tabulate(find([str(path)]), jobs=2, range_bytes=20_000)
+    split = local.tabulate(find([str(path)]), FAST, jobs=2, range_bytes=20_000)
     assert split.ledger == whole.ledger
     monkeypatch.setattr(ranges, "WORTH_IT_PACKED", 0)
-    packed = local.tabulate(find([str(pack(path, "gz"))]), jobs=2, block_bytes=20_000)
+    packed = local.tabulate(find([str(pack(path, "gz"))]), FAST, jobs=2, block_bytes=20_000)
     assert packed.ledger == whole.ledger
     assert whole.ledger.joined == 5 * (len(cuts) - 1)
 

@@ -10,10 +10,11 @@ A column of `Rows` is one value that all rows have, or one of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Coded(NamedTuple):
@@ -41,6 +42,8 @@ class Rows(NamedTuple):
 
 def numbers(values: Sequence[float | None]) -> NDArray[np.float64] | None:
     """A column of numbers; null where there are none."""
+    import numpy as np  # noqa: PLC0415  # a small log needs no array
+
     return None if values.count(None) == len(values) else np.array(values, np.float64)
 
 
@@ -48,6 +51,8 @@ def truths(values: Sequence[bool | None]) -> NDArray[np.int8] | None:
     """A column of truth values; null where there are none."""
     if values.count(None) == len(values):
         return None
+    import numpy as np  # noqa: PLC0415
+
     return np.fromiter((-1 if value is None else value for value in values), np.int8, len(values))
 
 
@@ -55,6 +60,8 @@ def texts(values: Sequence[str | None]) -> Coded | None:
     """A column of texts; null where there are none."""
     if values.count(None) == len(values):
         return None
+    import numpy as np  # noqa: PLC0415
+
     places = Places()
     codes = np.fromiter(map(places.__getitem__, values), np.int32, len(values))
     return Coded(codes, list(places))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from turnlat.columns import Coded, Joined, Places, Rows
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _TYPES: dict[type, pl.DataType] = {
     float: pl.Float64(),
@@ -17,7 +19,7 @@ _TYPES: dict[type, pl.DataType] = {
     str: pl.String(),
     bool: pl.Boolean(),
 }
-_NULLS = {float: (np.float64, np.nan), int: (np.int64, 0), bool: (np.int8, -1)}
+_NULLS = {float: ("float64", float("nan")), int: ("int64", 0), bool: ("int8", -1)}
 """How arrays hold a column of each type, and a null in it."""
 
 
@@ -46,8 +48,9 @@ def _column(name: str, type_: type, parts: Sequence[Rows]) -> pl.Series | pl.Exp
     if len(found := {_only_text(value) for value in values}) == 1 and None not in found:
         return pl.lit(found.pop(), dtype=pl.String()).alias(name)
     kinds = {type(value) for value in values if not _is_scalar(value)}
+    only_arrays = bool(kinds) and all(map(_is_array, (v for v in values if not _is_scalar(v))))
     heights = [part.height for part in parts]
-    if kinds == {np.ndarray}:
+    if only_arrays:
         return _of_arrays(values, type_, heights).alias(name)
     if kinds == {Joined} and all(value is None or type(value) is Joined for value in values):
         return _of_joined(values, heights).alias(name)
@@ -68,13 +71,20 @@ def _only_text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _lines(lines: Any, part: Rows) -> NDArray[np.int64]:
-    return np.asarray(lines, np.int64) + part.before
+def _is_array(value: object) -> bool:
+    """Whether a column is neither one value nor texts nor a list."""
+    return not _is_scalar(value) and not isinstance(value, (list, Coded, Joined))
+
+
+def _lines(lines: Any, part: Rows) -> list[int] | NDArray[np.int64]:
+    if isinstance(lines, list):
+        return [line + part.before for line in lines]
+    return lines + part.before  # type: ignore[no-any-return]
 
 
 def _of_one(value: Any, height: int, type_: type) -> pl.Series:
     """The rows of one part."""
-    if isinstance(value, np.ndarray):
+    if _is_array(value):
         return _of_arrays([value], type_, [height])
     if isinstance(value, Joined):
         return _of_joined([value], [height])
@@ -86,11 +96,11 @@ def _of_one(value: Any, height: int, type_: type) -> pl.Series:
 
 
 def _of_arrays(values: Sequence[Any], type_: type, heights: Sequence[int]) -> pl.Series:
+    import numpy as np  # noqa: PLC0415  # a small log needs no array
+
     dtype, null = _NULLS[type_]
     arrays = [
-        value
-        if isinstance(value, np.ndarray)
-        else np.full(height, null if value is None else value, dtype)
+        value if _is_array(value) else np.full(height, null if value is None else value, dtype)
         for value, height in zip(values, heights, strict=True)
     ]
     whole = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
@@ -110,6 +120,8 @@ def _of_joined(values: Sequence[Joined | None], heights: Sequence[int]) -> pl.Se
 
 
 def _of_coded(values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
+    import numpy as np  # noqa: PLC0415
+
     places, codes = Places(), []
     for value, height in zip(values, heights, strict=True):
         texts = value.texts if isinstance(value, Coded) else [value]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 
-from turnlat.blocks import Block
-from turnlat.readers import console, envelopes, fast, syntax
+from turnlat.blocks import Block, Place
+from turnlat.readers import console, envelopes, syntax
 from turnlat.readers.envelopes import Unwrapped
 from turnlat.readers.fields import (
     BadValueError,
@@ -20,6 +21,9 @@ from turnlat.readers.fields import (
 )
 from turnlat.readers.formats import FORMATS
 from turnlat.records import LATEST_TIMESTAMP, BadLine, Collector, Origin, Records
+
+if TYPE_CHECKING:
+    from turnlat.readers.fast import FastReader
 
 _DEEPEST = 4
 """Envelopes in envelopes: journald around Docker around Compose, and one to spare."""
@@ -44,6 +48,8 @@ class Options:
     """The field of a JSON envelope that holds the line."""
     rejects: bool = False
     """Whether to hold on to the bytes of bad lines."""
+    fast_from: int = 500_000
+    """From so many bytes at once on, the fast path has loaded sooner than they are read."""
 
 
 @dataclass
@@ -77,14 +83,22 @@ class LineReader:
         self._collector = Collector(options.keep)
         self._gathered: dict[str, tuple[_Line, list[JsonObject]]] = {}
         # Kept fields and envelopes of the user's own may be anywhere in a line.
-        self._fast = None if options.keep or options.unwrap else fast.FastReader()
+        self._may_be_fast = not options.keep and not options.unwrap
+        self._fast: FastReader | None = None
 
     def read(self, block: Block) -> Records:
         """The records of all lines of `block`; lines that cannot be read are in the tally."""
-        places = self._fast.read(block, self._collector) if self._fast else block.places()
-        for number, offset, content in places:
+        for number, offset, content in self._places(block):
             self._take(_Line(block, number, offset, [content]), content)
         return self._hand_over()
+
+    def _places(self, block: Block) -> Iterable[Place]:
+        """The lines of `block` that the fast path leaves to this one."""
+        if self._fast is None and self._may_be_fast and len(block.data) >= self._options.fast_from:
+            from turnlat.readers.fast import FastReader  # noqa: PLC0415  # loads numpy
+
+            self._fast = FastReader()
+        return self._fast.read(block, self._collector) if self._fast else block.places()
 
     @property
     def is_open(self) -> bool:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from turnlat.blocks import Block
 from turnlat.readers import LineReader, Options, document
 from turnlat.reading.ranges import RANGE_BYTES, Range, is_large_archive, ranges
-from turnlat.reading.tasks import RangesOfFile, of_blocks
-from turnlat.reading.workers import Workers
 from turnlat.records import Records
 from turnlat.sources import BLOCK_BYTES, BrokenArchiveError, Source
+
+if TYPE_CHECKING:
+    from turnlat.reading.tasks import RangesOfFile
+    from turnlat.reading.workers import Workers
 
 
 class Readers:
@@ -43,7 +46,7 @@ class Readers:
         name = source.files[0]
         found = self._ranges(name, source.log)
         if found is not None:
-            self._begun = RangesOfFile(self._started(), found)
+            self._begun = self._handed_out(found)
         elif self._jobs > 1 and is_large_archive(name):
             self._started()
 
@@ -60,6 +63,8 @@ class Readers:
             return
         blocks = chain([first], blocks)
         if self._jobs > 1 and is_large_archive(name) and not document.may_open(first.data):
+            from turnlat.reading.tasks import of_blocks  # noqa: PLC0415  # as for workers
+
             yield from of_blocks(self._started(), blocks, LineReader(self.options))
         else:
             yield from document.read(blocks, self.options)
@@ -75,8 +80,15 @@ class Readers:
     def _ranges(self, name: str, log: str) -> list[Range] | None:
         return ranges(name, log, self._range_bytes) if self._jobs > 1 else None
 
+    def _handed_out(self, found: list[Range]) -> RangesOfFile:
+        from turnlat.reading.tasks import RangesOfFile  # noqa: PLC0415  # as for workers
+
+        return RangesOfFile(self._started(), found)
+
     def _started(self) -> Workers:
         if self._workers is None:
+            from turnlat.reading.workers import Workers  # noqa: PLC0415  # small logs need none
+
             self._workers = Workers(self._jobs, self.options)
         return self._workers
 
@@ -85,5 +97,5 @@ class Readers:
         begun, self._begun = self._begun, None
         if begun is None or begun.name != name:
             found = self._ranges(name, log)
-            begun = None if found is None else RangesOfFile(self._started(), found)
+            begun = None if found is None else self._handed_out(found)
         return None if begun is None else begun.records(self.on_read)
