@@ -226,7 +226,8 @@ def test_no_field_replaces_an_attribute_of_a_log_record(caplog: pytest.LogCaptur
     recorder = hook.record(session, logger=logging.getLogger("agent"))
     with caplog.at_level(logging.INFO, "agent"):
         session.measure(1, name="n", message="m", args=(1,))
-        recorder._writer.put(recorder._stamp({"type": "close", "name": "n", "msecs": 1}))
+        odd = {"type": "close", "name": "n", "msecs": 1}
+        recorder._writer.put(hook._Seen("close", lambda *_: odd, None, 0.0))
         recorder.close()
     metric, event = caplog.records
     assert (metric.getMessage(), metric.metrics["message"]) == ("metrics", "m")

@@ -27,7 +27,7 @@ import uuid
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 try:
     import fcntl
@@ -44,6 +44,8 @@ CHUNK = 1 << 18
 """Bytes of one write at most, but for a longer line."""
 BREATH = 8
 """Records that are encoded before the agent's thread may go on, if it waits for the interpreter."""
+MOMENT = 0.005
+"""Seconds in which another process has written its line to the end."""
 PATIENCE = 5.0
 """Seconds that `close` waits for a disk that hangs."""
 
@@ -71,6 +73,15 @@ def record(
     return Recorder(session, _Writer(sink), text=text)
 
 
+class _Seen(NamedTuple):
+    """What the agent's thread leaves to the writing one: LiveKit changes no event after it."""
+
+    name: str
+    dump: Callable[[Any, bool], _Record | None]
+    event: Any
+    at: float
+
+
 class Recorder:
     """Listens to one session until it is closed."""
 
@@ -79,7 +90,7 @@ class Recorder:
         self._recent: deque[Any] = deque(maxlen=8)
         job, self._room = _job()
         self._id = job or f"session_{uuid.uuid4().hex[:12]}"
-        writer.stamp = self._stamp
+        writer.make, writer.stamp = self._made, self._stamp
         _flush_at_process_end()
         self._listeners = {
             name: self._listener(name, dump)
@@ -107,17 +118,24 @@ class Recorder:
     ) -> Callable[[Any], None]:
         def listener(event: Any) -> None:
             try:
-                found = dump(event, self._text)
-                if found is not None:
-                    self._writer.put(self._stamp(found))
-                    if name == "close":
-                        self._writer.hurry()
+                self._writer.put(_Seen(name, dump, event, time.time()))
+                if name == "close":
+                    self._writer.hurry()
             except Exception as error:  # noqa: BLE001
                 self._writer.drop(f"{name}: {type(error).__name__}")
 
         # LiveKit's emitter asks for it at each event, and finding it takes longer than listening.
         listener.__signature__ = inspect.signature(listener)  # type: ignore[attr-defined]
         return listener
+
+    def _made(self, seen: _Seen) -> _Record | None:
+        """The record of what was seen; null where it is worth none."""
+        found = seen.dump(seen.event, self._text)
+        if found is None:
+            return None
+        if found.get("created_at", seen.at) is None:  # LiveKit 1.0 does not date its events
+            found["created_at"] = seen.at
+        return self._stamp(found, seen.at)
 
     def _metric(self, event: Any, _text: bool) -> _Record | None:  # noqa: FBT001
         """The metric; null where it was seen: LiveKit ≤ 1.2.5 lets two activities pass one on."""
@@ -127,11 +145,11 @@ class Recorder:
         self._recent.append(metric)
         return _fields(metric)
 
-    def _stamp(self, found: _Record) -> _Record:
+    def _stamp(self, found: _Record, at: float) -> _Record:
         """`found` with where and when it was seen."""
         if self._room is None:
             self._room = _room_of(getattr(self._session, "_room_io", None))
-        found["session"], found["room"], found["event"] = self._id, self._room, time.time()
+        found["session"], found["room"], found["event"] = self._id, self._room, at
         return found
 
 
@@ -248,8 +266,7 @@ def _close(event: Any, _text: bool) -> _Record:  # noqa: FBT001
 
 
 def _created(event: Any) -> _Record:
-    """When the event was; LiveKit 1.0 does not date its events."""
-    return {"created_at": getattr(event, "created_at", None) or time.time()}
+    return {"created_at": getattr(event, "created_at", None)}
 
 
 _EVENTS: dict[str, Callable[[Any, bool], _Record | None]] = {
@@ -267,7 +284,8 @@ class _Writer:
     """Takes records from the agent's thread and writes them in one of its own."""
 
     def __init__(self, sink: _File | _Log) -> None:
-        self.stamp: Callable[[_Record], _Record] = dict
+        self.make: Callable[[_Seen], _Record | None] = lambda _: None
+        self.stamp: Callable[[_Record, float], _Record] = lambda found, _: found
         self._sink = sink
         self._warned: set[str] = set()
         self._begin()
@@ -275,17 +293,17 @@ class _Writer:
 
     def _begin(self) -> None:
         """Start anew, with nothing that another process's thread may hold."""
-        self._queue: deque[_Record] = deque()
+        self._queue: deque[_Seen] = deque()
         self._dropped: Counter[str] = Counter()
         self._thread: threading.Thread | None = None
         self._counting, self._writing = threading.Lock(), threading.Lock()
         self._wake = threading.Event()
 
-    def put(self, found: _Record) -> None:
+    def put(self, seen: _Seen) -> None:
         if len(self._queue) >= QUEUE:
             self.drop("queue is full")
             return
-        self._queue.append(found)
+        self._queue.append(seen)
         if self._thread is None:
             self._start()
 
@@ -363,7 +381,14 @@ class _Writer:
 
     def _waiting(self) -> Iterator[_Record]:
         for _ in range(len(self._queue)):
-            yield self._queue.popleft()
+            seen = self._queue.popleft()
+            try:
+                found = self.make(seen)
+            except Exception as error:  # noqa: BLE001
+                self.drop(f"{seen.name}: {type(error).__name__}")
+            else:
+                if found is not None:
+                    yield found
 
     def _tell_dropped(self) -> None:
         with self._counting:
@@ -372,7 +397,7 @@ class _Writer:
             return
         number = sum(dropped.values())
         note = {"type": "turnlat_hook", "dropped": number, "reasons": dict(dropped)}
-        if self._sink.write([self.stamp(note)]):
+        if self._sink.write([self.stamp(note, time.time())]):
             with self._counting:
                 self._dropped.update(dropped)
         new = dropped.keys() - self._warned
@@ -419,7 +444,7 @@ class _File:
         try:
             handle, size = self._open(len(data))
             # What a full disk or a crash cut off ends there: nothing is glued to it.
-            torn = size > 0 and _last_byte(handle) != b"\n"
+            torn = size > 0 and _is_torn(handle)
             written = os.write(handle, b"\n" + data if torn else data) - torn
         except OSError as error:
             lost[errno.errorcode.get(error.errno or 0, "OSError")] += len(lines)
@@ -461,6 +486,15 @@ class _File:
                 os.replace(self.path, f"{self.path}.1")  # noqa: PTH105
         finally:
             fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+def _is_torn(handle: int) -> bool:
+    """Whether the file ends within a line that nobody goes on writing."""
+    if _last_byte(handle) == b"\n":
+        return False
+    size = os.fstat(handle).st_size
+    time.sleep(MOMENT)
+    return os.fstat(handle).st_size == size and _last_byte(handle) != b"\n"
 
 
 def _last_byte(handle: int) -> bytes:

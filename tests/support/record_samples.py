@@ -38,7 +38,7 @@ SAYINGS = (
     "Is there anything that I have to pay",
     "Thank you, goodbye",
 )
-TURNS = 8
+TURNS = 10
 
 
 def drawn(dice: random.Random, median: float, spread: float = 0.25, slow: float = 0.03) -> float:

@@ -56,18 +56,26 @@ class Progress:
 
 def of_files(names: Iterable[str]) -> Progress:
     """Progress through some files; how much there is, is known of files that are not packed."""
+    try:
+        return Progress(sum(map(_bytes_of, names)))
+    except OSError:  # whoever reads it says so
+        return Progress(None)
+
+
+def _bytes_of(name: str) -> int:
+    """How much there is to read.
+
+    Raises `OSError` where nobody can know.
+    """
     from turnlat.archives import is_packed  # noqa: PLC0415  # --help reads nothing
 
-    total = 0
-    for name in names:
-        path = Path(name)
-        if not path.is_file():
-            return Progress(None)
-        with path.open("rb") as file:
-            if is_packed(file):
-                return Progress(None)
-        total += path.stat().st_size
-    return Progress(total)
+    path = Path(name)
+    if not path.is_file():
+        raise FileNotFoundError(name)
+    with path.open("rb") as file:
+        if is_packed(file):
+            raise OSError(name)
+    return path.stat().st_size
 
 
 def _size(size: int) -> str:

@@ -80,8 +80,8 @@ def gather_with(readers: Readers, sources: Iterable[Source]) -> tuple[Records, l
 
 
 _HOW_TO_LOG = (
-    "log them with metrics.log_metrics(ev.metrics) in production mode (python agent.py start), "
-    "or write ev.metrics.model_dump_json() to a file of its own"
+    'log them with turnlat.hook.record(session, "agent.jsonl"), or with '
+    "metrics.log_metrics(ev.metrics) in production mode (python agent.py start)"
 )
 
 
