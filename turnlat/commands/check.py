@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from turnlat.commands import console, files, inputs
+from turnlat.commands import console, files, inputs, options
 from turnlat.errors import ExitCode, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -73,14 +73,7 @@ def check(
             allow_from_autoenv=False,
         ),
     ] = None,
-    pair_by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="Both runs replay the same scripts: match sessions by this column, such as room.",
-            show_default=False,
-        ),
-    ] = None,
+    pair_by: options.PairBy = None,
     alpha: Annotated[
         float, typer.Option(help="The chance that a regression fails where nothing changed.")
     ] = 0.05,
@@ -114,25 +107,10 @@ def check(
             help="Annotations and a step summary, as in GitHub Actions, where it is the default.",
         ),
     ] = False,
-    unwrap: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FIELD",
-            help="The field of a JSON envelope around each line that holds the line.",
-            show_default=False,
-        ),
-    ] = None,
-    jobs: Annotated[
-        int,
-        typer.Option(
-            "--jobs",
-            "-j",
-            min=0,
-            help="How many processes read files of 50 MB and more; 0 is one for each core.",
-        ),
-    ] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing output files.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    unwrap: options.Unwrap = None,
+    jobs: options.Jobs = 0,
+    force: options.Force = False,
+    no_color: options.NoColor = False,
 ) -> int:
     """Hold a run against limits and its baseline: exit code 1 where a rule is broken."""
     from turnlat.analysis import limits, regressions, rules  # noqa: PLC0415  # polars loads here

@@ -32,14 +32,7 @@ def compare(
             metavar="COLUMN", help="Also compare within each value of this.", show_default=False
         ),
     ] = None,
-    pair_by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN",
-            help="Both runs replay the same scripts: match sessions by this column, such as room.",
-            show_default=False,
-        ),
-    ] = None,
+    pair_by: options.PairBy = None,
     margin: Annotated[
         str,
         typer.Option(

@@ -108,6 +108,15 @@ Jobs = Annotated[
     ),
 ]
 
+PairBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Both runs replay the same scripts: match sessions by this column, such as room.",
+        show_default=False,
+    ),
+]
+
 Total = Annotated[
     str | None,
     typer.Option(

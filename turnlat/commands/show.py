@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from turnlat.commands import console
+from turnlat.commands import console, options
 
 
 def show(
@@ -24,15 +24,8 @@ def show(
     text: Annotated[
         bool, typer.Option("--text", help="Show what was said, where the log has it.")
     ] = False,
-    unwrap: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FIELD",
-            help="The field of a JSON envelope around each line that holds the line.",
-            show_default=False,
-        ),
-    ] = None,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    unwrap: options.Unwrap = None,
+    no_color: options.NoColor = False,
 ) -> None:
     """Show one conversation turn by turn: the wait, tools and silences, and the log's own lines."""
     from turnlat import conversation as conversations  # noqa: PLC0415  # polars loads here

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from turnlat.commands import console
+from turnlat.commands import console, options
 from turnlat.errors import ExitCode, UsageError
 
 SHORTEST_MEMORY = 60.0
@@ -66,15 +66,8 @@ def watch(
             metavar="SECONDS", min=0.0, help="How long an answered turn must be quiet to be shown."
         ),
     ] = 0.3,
-    unwrap: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FIELD",
-            help="The field of a JSON envelope around each line that holds the line.",
-            show_default=False,
-        ),
-    ] = None,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    unwrap: options.Unwrap = None,
+    no_color: options.NoColor = False,
 ) -> int:
     """Follow logs as they grow, through rotation and truncation; Ctrl-C ends with a summary."""
     from turnlat import writers  # noqa: PLC0415  # polars loads here
