@@ -302,6 +302,7 @@ def test_a_room_that_is_known_later_is_recorded_then(tmp_path: Path) -> None:
     session = Session()
     recorder = hook.record(session, tmp_path / "agent.jsonl")
     session.measure(1)
+    recorder.flush()
     session._room_io = SimpleNamespace(room=SimpleNamespace(name="room-1"))
     session.measure(2)
     recorder.close()

@@ -118,7 +118,7 @@ def test_python_refuses_a_damaged_archive_unless_told_otherwise(tmp_path: Path) 
 
 def test_a_decompression_bomb_stays_in_flat_memory(tmp_path: Path) -> None:
     peaks = []
-    for megabytes in (10, 60):
+    for megabytes in (10, 200):
         bomb = tmp_path / f"{megabytes}.jsonl.gz"
         with gzip.open(bomb, "wb") as file:
             file.writelines(json.dumps(record).encode() + b"\n" for record in TURN)
@@ -131,7 +131,7 @@ def test_a_decompression_bomb_stays_in_flat_memory(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         peaks.append(int(done.stdout) / 1024)
     assert bomb.stat().st_size < 1_000_000
-    assert peaks[1] < peaks[0] + 20
+    assert peaks[1] < peaks[0] + 40
 
 
 def test_a_line_without_end_stays_in_flat_memory(tmp_path: Path) -> None:
