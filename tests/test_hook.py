@@ -28,6 +28,9 @@ from turnlat import hook
 
 AGREEMENT = 0.005
 """Seconds between a session's own state changes and the wait that the analysis tells."""
+STALLED = 0.008
+"""Seconds that the event loop of a quiet machine is never late; the agent's own work takes some."""
+ATTEMPTS = 2
 SUPPORT = Path(__file__).parent / "support"
 NEWEST = "newest"
 VERSIONS = ("1.0.23", "1.2.18", NEWEST)
@@ -51,6 +54,11 @@ class Recorded:
     def truth(self) -> list[dict[str, Any]]:
         """Of each session, what its own events told."""
         return list(json.loads((self.folder / "truth.json").read_text()))
+
+    @property
+    def late(self) -> float:
+        """Seconds that the machine kept the event loop waiting at most."""
+        return float(json.loads((self.folder / "late.json").read_text()))
 
     @property
     def run(self) -> package.Run:
@@ -88,22 +96,34 @@ def begun(version: str, folder: Path, cache: pytest.Cache) -> subprocess.Popen[s
     return subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
 
 
+def finished(process: subprocess.Popen[str], version: str, folder: Path) -> Recorded:
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    return Recorded(version, folder, said)
+
+
 @pytest.fixture(scope="module")
 def all_recorded(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> dict[str, Recorded]:
-    """The scenario with each version, all at the same time."""
+    """The scenario with each version, all at the same time.
+
+    What a machine that was busy with something else disturbed is recorded again, alone.
+    """
     folders = {version: tmp_path_factory.mktemp(version) for version in VERSIONS}
     cache = request.config.cache
     assert cache is not None
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda version: python_with(version, cache), VERSIONS))
     processes = {version: begun(version, folders[version], cache) for version in VERSIONS}
-    found = {}
-    for version, process in processes.items():
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said
-        found[version] = Recorded(version, folders[version], said)
+    found = {version: finished(p, version, folders[version]) for version, p in processes.items()}
+    for version in VERSIONS:
+        for _ in range(ATTEMPTS):
+            if found[version].late < STALLED:
+                break
+            folder = tmp_path_factory.mktemp(version)
+            again = finished(begun(version, folder, cache), version, folder)
+            found[version] = min(found[version], again, key=lambda recorded: recorded.late)
     return found
 
 

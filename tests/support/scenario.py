@@ -1,8 +1,8 @@
 """A conversation with all that can happen in one, recorded by the hook and by its own events.
 
 `python scenario.py FOLDER` needs `agent.py` and the hook beside it, and no turnlat: it runs with
-whatever LiveKit there is. It leaves `agent.jsonl` and `production.jsonl`, both the hook's, and
-`truth.json`.
+whatever LiveKit there is. It leaves `agent.jsonl` and `production.jsonl`, both the hook's,
+`truth.json`, and in `late.json` how long the machine kept the event loop waiting at most.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ else:
     from turnlat.hook import record
 
 PLAIN = ("Hello there", "What is the weather", "Tell me a story", "!Stop please", "So transfer me")
+TICK = 0.002
 PREEMPTIVE = ("Hello again", "I would like ... a coffee", "Goodbye")
 
 
@@ -107,8 +108,25 @@ async def converse(folder: Path) -> list[dict[str, Any]]:
     return told
 
 
+async def watched(folder: Path) -> list[dict[str, Any]]:
+    """`converse`, beside a clock that tells how late it is."""
+    late = [0.0]
+    clock = asyncio.create_task(tick(late))
+    told = await converse(folder)
+    clock.cancel()
+    (folder / "late.json").write_text(json.dumps(max(late)))
+    return told
+
+
+async def tick(late: list[float]) -> None:
+    while True:
+        begun = time.perf_counter()
+        await asyncio.sleep(TICK)
+        late.append(time.perf_counter() - begun - TICK)
+
+
 def main(folder: Path) -> None:
-    told = asyncio.run(converse(folder))
+    told = asyncio.run(watched(folder))
     (folder / "truth.json").write_text(json.dumps(told))
 
 
