@@ -181,6 +181,8 @@ def test_runs_that_cannot_be_compared_are_not_judged(turnlat: Callable, tmp_path
     done = turnlat("check", formula, "--baseline", before, "--regression", "e2e_latency.p95 10%")
     assert done.exit == 4
     assert "has e2e_latency" in " ".join(done.stdout.split())
+    assert turnlat("check", formula, "--baseline", before).exit == 4
+    assert turnlat("compare", before, formula).exit == 4
     beside = turnlat(
         "check", formula, "--baseline", before, "--regression", "e2e_latency.p95 10%",
         "--limit", "llm_ttft.max < 1ms",

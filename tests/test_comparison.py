@@ -134,16 +134,20 @@ def test_a_formula_is_split_into_what_it_adds_up(tmp_path: Path) -> None:
     assert sum(part.change for part in found.parts) == pytest.approx(found.mean.change, abs=1e-7)
 
 
-def test_one_measured_run_is_compared_by_the_formula_and_says_so(
+def test_a_measured_wait_is_not_held_against_a_formula_unasked(
     tmp_path: Path, normal: package.Run
 ) -> None:
     records = [json.loads(line) for line in AGAIN.write(tmp_path / "a").read_text().splitlines()]
     lines = [plain(r, job_id=r["job_id"], room=r["room"]) for r in records]
-    found = compare(normal, load(write_log(tmp_path / "plain.jsonl", lines)))
-    assert found.wait == "total_latency"
-    assert {"one-measured", "grouping-differs"} <= {note.code for note in found.notes}
+    formula = load(write_log(tmp_path / "plain.jsonl", lines))
+    for runs in ((normal, formula), (formula, normal)):
+        with pytest.raises(NotComparableError, match=r"cannot be held against each other"):
+            compare(*runs)
     with pytest.raises(NotComparableError, match=r"do not both have e2e_latency"):
-        compare(normal, load(tmp_path / "plain.jsonl"), gates=[Gate("e2e_latency", "p95")])
+        compare(normal, formula, gates=[Gate("e2e_latency", "p95")])
+    asked = compare(normal, formula, gates=[Gate("total_latency", "p95")])
+    assert asked.wait == "total_latency"
+    assert {"one-measured", "grouping-differs"} <= {note.code for note in asked.notes}
 
 
 def test_different_formulas_are_not_comparable(normal: package.Run) -> None:

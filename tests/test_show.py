@@ -112,6 +112,17 @@ def test_one_turn_can_be_shown(turnlat: Callable) -> None:
     assert "  turn 1  " not in done.stdout
 
 
+def test_a_turn_alone_is_what_it_is_in_its_session() -> None:
+    log = str(ROOT / "sample_logs/normal.jsonl")
+    whole = timeline(conversation.load([log], "AJ_normal_09", Options())).turns
+    turns = [turn for turn in whole if turn.turn is not None]
+    assert any(piece.who == "tool" for turn in turns for piece in turn.pieces)
+    for turn in turns:
+        wanted = f"AJ_normal_09/{turn.turn}"
+        [alone] = timeline(conversation.load([log], wanted, Options())).turns
+        assert alone == turn
+
+
 def test_a_saved_run_has_no_lines(turnlat: Callable, tmp_path: Path) -> None:
     package.load(ROOT / "sample_logs/hook.jsonl").save(tmp_path / "run.parquet")
     done = turnlat("show", "run.parquet", cwd=tmp_path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import threading
@@ -129,9 +128,7 @@ def test_every_turn_of_a_rotated_and_truncated_log_comes_once_and_soon(tmp_path:
         for record in map(json.loads, (tmp_path / "agent.all").read_text().splitlines())
     }
     delays = [came - last_record[row["speech_id"]] for came, row in rows]
-    assert statistics.median(delays) < SOON, delays
-    busy = os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
-    assert max(delays) < SOON or busy, delays
+    assert max(delays) < SOON, delays
     for _, row in rows:
         known = truth[row["speech_id"]]
         for column in ("session", "turn", "outcome", "e2e_latency", "llm_ttft", "remainder"):

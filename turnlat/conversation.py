@@ -34,6 +34,8 @@ class Conversation:
     session: str
     rows: pl.DataFrame
     """The rows of the turn table."""
+    following: dict[str, Any] | None
+    """The row of the session that comes after these."""
     records: pl.DataFrame
     """The records of the rows: `row` (its index), `kind`, `source`, `line`, `timestamp`."""
     audio: pl.DataFrame
@@ -121,6 +123,9 @@ def _read(built: Turns, session: str, turn: int | None, found: list[Source]) -> 
     return Conversation(
         session=session,
         rows=rows,
+        following=next(
+            numbered.filter(pl.col("row") > rows["row"].max()).iter_rows(named=True), None
+        ),
         records=records,
         audio=_audio(frames["tts"], records),
         tools=_tools(frames["tool"]),

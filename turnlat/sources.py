@@ -86,11 +86,13 @@ def _whole_lines(stream: Stream, block_bytes: int) -> Iterator[tuple[bytes, int]
             size += len(data)
             if size < block_bytes:
                 continue
-            whole, newline, rest = b"".join([rest, *parts]).rpartition(b"\n")
+            rest = b"".join([rest, *parts])
             parts, size = [], 0
-            if newline:
-                yield from _apart(whole + newline, dropped)
+            if end := rest.rfind(b"\n") + 1:
+                whole, rest = rest[:end], rest[end:]
+                yield from _apart(whole, dropped)
                 dropped = 0
+                del whole  # it would be held until the next one is there
             if len(rest) > LONGEST_LINE:
                 kept = rest[:_KEPT_OF_LINE] + _CUT
                 dropped += len(rest) - len(kept)

@@ -190,27 +190,26 @@ def _wait(
     Where neither run has a wait, as with speech-to-speech models, the first of what both have.
     """
     wait = next((name for name in WAITS if name in shared), None)
-    if (
-        not gates
-        and wait not in WAITS[:2]
-        and any(side[name].count() for side in sides for name in WAITS[:2])
-    ):
+    waits = [{name for name in WAITS[:2] if side[name].count()} for side in sides]
+    measured = ["e2e_latency" in names for names in waits]
+    if not gates and any(waits) and (wait not in WAITS[:2] or any(measured) != all(measured)):
         has = " and ".join(
             f"{run.label} has {_waits(run, side)}"
             for run, side in zip(pair.runs, sides, strict=True)
         )
         raise NotComparableError(
             f"{has}: these cannot be held against each other",
-            hint="log both runs in the same shape, and read both with the same --total",
+            hint="log both runs in the same shape, and read both with the same --total; "
+            "turnlat check --regression 'total_latency.p95 +10%' compares the sums of both",
         )
     return wait or shared[0]
 
 
 def _waits(run: Run, side: pl.DataFrame) -> str:
-    """Which waits a run has, the formula spelled out."""
-    spelled = {"e2e_latency": "a measured wait", "total_latency": "+".join(run.total_of)}
-    has = [text for name, text in spelled.items() if side[name].count()]
-    return f"only {' or '.join(has)}" if has else "no wait"
+    """What stands for a run's wait, the formula spelled out."""
+    if side["e2e_latency"].count():
+        return "a measured wait"
+    return f"only the sum {'+'.join(run.total_of)}" if side["total_latency"].count() else "no wait"
 
 
 def _check_gates(pair: _Pair, gates: Iterable[Gate], metrics: Sequence[str]) -> None:

@@ -26,8 +26,11 @@ _VERDICTS = {
 
 
 def default_rules(baseline: Run, candidate: Run) -> list[Regression]:
-    """The location and the p95 of the wait: the measured one if both runs have it."""
-    measured = all(_values(run.frame, "e2e_latency") for run in (baseline, candidate))
+    """The location and the p95 of the wait: the measured one if any run has it.
+
+    A run without it is not judged then: a formula leaves out what a measure holds.
+    """
+    measured = any(_values(run.frame, "e2e_latency") for run in (baseline, candidate))
     wait = "e2e_latency" if measured else "total_latency"
     margin = f"+{DEFAULT_MARGIN.relative:.0%} {DEFAULT_MARGIN.absolute * 1000:.0f}ms"
     return [

@@ -70,7 +70,8 @@ def timeline(conversation: Conversation) -> Timeline:
     """What `turnlat show` shows."""
     wait = "e2e_latency" if conversation.rows["e2e_latency"].count() else "total_latency"
     rows = conversation.rows.to_dicts()
-    spoken = [_spoken(conversation, row, wait, following) for row, following in _pairs(rows)]
+    pairs = zip(rows, [*rows[1:], conversation.following], strict=True)
+    spoken = [_spoken(conversation, row, wait, following) for row, following in pairs]
     leads = any(one.turn is not None for one in spoken)
     codes = [code for one in spoken for code in one.notes]
     return Timeline(
@@ -89,10 +90,6 @@ def _end(spoken: Sequence[Spoken]) -> float:
     ends = [piece.end for one in spoken for piece in one.pieces]
     room = max([SHORTEST_SCALE, *(ANSWER * time for time in (*heard, *waits))])
     return min(room, max([SHORTEST_SCALE, *ends, *waits]))
-
-
-def _pairs(rows: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any] | None]]:
-    return list(zip(rows, [*rows[1:], None], strict=True))
 
 
 def _headline(conversation: Conversation) -> str:
