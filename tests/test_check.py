@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -206,6 +207,92 @@ def test_a_group_can_regress(tmp_path: Path) -> None:
     missing = "e2e_latency.p50[llm_model=gpt-5] +10%"
     with pytest.raises(UsageError):
         turnlat_api.check(after, baseline=before, regressions=[missing])
+
+
+@pytest.mark.parametrize("outcome", ["silent", "replied"])
+def test_where_nobody_knows_who_heard_an_answer_no_share_is_judged(
+    tmp_path: Path, outcome: str
+) -> None:
+    unmeasured = [eou("speech_1", at=1.0), llm("speech_1", at=1.0)]
+    assert verdict(tmp_path, f"{outcome}.share < 99%", unmeasured) is Verdict.NOT_JUDGED
+    assert verdict(tmp_path, "unmeasured.share < 99%", unmeasured) is Verdict.FAILED
+
+
+def test_where_no_record_tells_of_interruptions_none_is_judged(tmp_path: Path) -> None:
+    records = [record | {"cancelled": None} for record in talk()]
+    assert verdict(tmp_path, "interrupted.share < 5%", records) is Verdict.NOT_JUDGED
+
+
+def test_a_regression_that_is_named_twice_is_one(turnlat: Callable, tmp_path: Path) -> None:
+    before, after = sessions(tmp_path, "a"), sessions(tmp_path, "b", slower=1.6)
+    done = turnlat("check", after, "--baseline", before, *REGRESSION, *REGRESSION)
+    assert done.exit == 1
+    assert "2 rules" in done.stdout
+    with pytest.raises(UsageError):
+        turnlat_api.check(after, regressions=["e2e_latency.p95 +10%"])
+
+
+def test_a_mean_is_the_mean_of_seconds(tmp_path: Path) -> None:
+    """In each session of the candidate one turn of ten takes ten times as long."""
+    before = turnlat_api.load(sessions(tmp_path, "a"))
+    after = turnlat_api.load(sessions(tmp_path, "b"))
+    waits, first = after.frame["e2e_latency"], after.frame["turn"] == 1
+    stretched = after.frame.with_columns(e2e_latency=waits * (1 + 9 * first.cast(float)))
+    candidate = replace(after, frame=stretched)
+    [held] = turnlat_api.check(
+        candidate, baseline=before, regressions=["e2e_latency.mean +10% 50ms"]
+    )
+    assert held.verdict is Verdict.FAILED
+    assert held.found > 1.5 * waits.mean()
+
+
+def test_kept_fields_may_have_any_name(turnlat: Callable, tmp_path: Path) -> None:
+    for name in "ab":
+        log = sessions(tmp_path, name)
+        lines = map(json.loads, log.read_text().splitlines())
+        write_log(log, [line | {"index": "7", "unit": "x", "side": 3} for line in lines])
+    keep = [part for field in ("index", "unit", "side") for part in ("--keep", field)]
+    logs = (tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+    plainly = turnlat("compare", *logs, "--format", "json").stdout
+    for more in ([], ["--pair-by", "room"]):
+        assert turnlat("compare", *logs, *keep, *more).exit == 0
+    assert turnlat("compare", *logs, *keep, "--format", "json").stdout == plainly
+
+
+def test_a_list_is_no_group(tmp_path: Path) -> None:
+    run = load(tmp_path, talk())
+    with pytest.raises(UsageError):
+        limits.hold(run, parse_limit("e2e_latency.p95[notes=filler] < 9s"))
+
+
+def test_notes_stand_beside_the_verdicts(turnlat: Callable, tmp_path: Path) -> None:
+    logs = [write_log(tmp_path / f"{name}.jsonl", talk([1.0, 1.1] * 20)) for name in "ab"]
+    done = turnlat("check", logs[1], "--baseline", logs[0])
+    assert "turns-as-units" in done.stdout
+
+
+def test_bad_lines_are_named(turnlat: Callable, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "agent.jsonl", [*talk(), "{"])
+    done = turnlat("check", log, "--limit", "e2e_latency.max < 9s")
+    assert done.exit == 0
+    assert f"{log}:16: not JSON" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "check agent.jsonl --limit 'e2e_latency.p99 < 9s' 2>&1 >/dev/null | true",
+        "check agent.jsonl --limit 'e2e_latency.p99 < 9s' >&-",
+        "check agent.jsonl --limit 'e2e_latency.p99 < 9s' >/dev/full",
+        "--help | true",
+    ],
+)
+def test_only_a_failed_check_ends_with_1(tmp_path: Path, script: str) -> None:
+    write_log(tmp_path / "agent.jsonl", talk())
+    words = ["bash", "-c", f"{sys.executable} -m turnlat {script}; exit ${{PIPESTATUS[0]}}"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 2)
+    assert "Traceback" not in done.stderr
 
 
 def test_in_pytest_a_broken_limit_reads_like_the_table(tmp_path: Path) -> None:

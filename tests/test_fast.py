@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from turnlat.engines import local
 from turnlat.errors import ExitCode
 from turnlat.readers import LineReader, Options, fast
 from turnlat.reading import ranges
+from turnlat.reading.workers import WorkerDiedError, Workers
 from turnlat.records import Records
 from turnlat.sources import find
 
@@ -258,3 +260,17 @@ def test_ctrl_c_ends_all_processes_without_a_word(tmp_path: Path) -> None:
     os.killpg(run.pid, signal.SIGINT)
     assert run.communicate(timeout=60) == (b"", b"")
     assert run.returncode == ExitCode.INTERRUPTED
+
+
+def test_a_worker_that_is_killed_ends_the_reading() -> None:
+    """Also one that waits for work, and others that would wait for it."""
+    workers = Workers(2, FAST)
+    block = Block("a", "a", 1, 0, LINES[0] + b"\n" + b'{"message": "quiet"}\n' * 150_000)
+    try:
+        os.kill(workers._processes[0].pid, signal.SIGKILL)
+        for number in range(8):
+            workers.send(number, block)
+        with pytest.raises(WorkerDiedError):
+            list(chain.from_iterable(workers.receive() for _ in range(8)))
+    finally:
+        workers.close()

@@ -17,8 +17,8 @@ def main() -> None:
 
     code = run(sys.argv[1:])
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
     except OSError:
         sys.exit(code)
     # Taking down polars' modules one by one takes longer than to read a small log.

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from os import PathLike
 
 from turnlat import writers
+from turnlat.analysis.checks import Rules, hold
 from turnlat.analysis.limits import Result, Verdict
-from turnlat.analysis.limits import hold as hold_limit
-from turnlat.analysis.regressions import default_rules
-from turnlat.analysis.regressions import hold as hold_regressions
-from turnlat.analysis.rules import parse_limit, parse_regression
 from turnlat.analysis.verdicts import ALPHA
 from turnlat.report import check as reports
 from turnlat.run import Run, load
@@ -38,18 +35,12 @@ def check(  # noqa: PLR0913  # each is an option of its own
     names the column that tells which sessions replay the same script. `found` and `limit` of the
     results are in seconds, shares of 1 or counts, as the rule's subject says. `confident` fails a
     limit only if its one-sided 95 % bound breaks it too.
-    Raises `UsageError` where a rule makes no sense or names a group that a run does not have, and
-    `InputError` where there is nothing to load.
+    Raises `UsageError` where a rule makes no sense, names a group that a run does not have, or
+    lacks its baseline, and `InputError` where there is nothing to load.
     """
-    held = [parse_limit(text) for text in limits]
-    grown = [parse_regression(text) for text in regressions]
-    loaded = _loaded(run)
-    results = [hold_limit(loaded, limit, confident=confident) for limit in held]
-    if baseline is None:
-        return results
-    before = _loaded(baseline)
-    wanted = grown or default_rules(before, loaded)
-    return results + hold_regressions(before, loaded, wanted, alpha=alpha, pair_by=pair_by)
+    rules = Rules.of(limits, regressions, has_baseline=baseline is not None)
+    before = None if baseline is None else _loaded(baseline)
+    return hold(_loaded(run), rules, before, alpha=alpha, pair_by=pair_by, confident=confident)
 
 
 def assert_limits(run: Runnable, *limits: str) -> None:

@@ -16,7 +16,15 @@ from turnlat.analysis.arrangements import Plan
 from turnlat.analysis.permutation import Sample
 from turnlat.analysis.samples import FEWEST_UNITS, as_units, pool
 from turnlat.analysis.statistics import beta_quantile, mid_ranks, normal_quantile
-from turnlat.analysis.verdicts import ALPHA, DEFAULT_MARGIN, POWER, Margin, Question, judge
+from turnlat.analysis.verdicts import (
+    ALPHA,
+    DEFAULT_MARGIN,
+    POWER,
+    Margin,
+    Question,
+    check_alpha,
+    judge,
+)
 from turnlat.errors import NotComparableError
 from turnlat.notes import Note
 from turnlat.run import Run
@@ -143,8 +151,10 @@ RULES: dict[str, Callable[[Split], bool]] = {
 def calibrate(run: Run, *, margin: Margin = DEFAULT_MARGIN, alpha: float = ALPHA) -> Calibration:
     """How often each rule calls one half of a run worse than the other, over many splits.
 
-    Raises `NotComparableError` where the run has too few sessions to split.
+    Raises `NotComparableError` where the run has too few sessions to split, and `UsageError` where
+    `alpha` is no error rate.
     """
+    check_alpha(alpha)
     turns, notes = latency.population(run.frame)
     wait = "e2e_latency" if turns["e2e_latency"].count() else "total_latency"
     units, alone = as_units(turns.drop_nulls(wait))

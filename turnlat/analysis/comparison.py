@@ -13,7 +13,7 @@ from turnlat.analysis import breakdown, rows
 from turnlat.analysis.limits import ALIASES
 from turnlat.analysis.results import Comparison, Row
 from turnlat.analysis.samples import Pooled, as_units, pool, pool_pairs
-from turnlat.analysis.verdicts import ALPHA, DEFAULT_MARGIN, Gate, Margin
+from turnlat.analysis.verdicts import ALPHA, DEFAULT_MARGIN, Gate, Margin, check_alpha
 from turnlat.errors import NotComparableError, UsageError
 from turnlat.metrics import METRICS
 from turnlat.notes import Note
@@ -57,8 +57,7 @@ def compare(  # noqa: PLR0913  # each is an option of its own
     Raises `NotComparableError` where the runs have nothing that can be held against each other,
     and `UsageError` where a name is not known.
     """
-    if not 0 < alpha < 0.5:  # noqa: PLR2004
-        raise UsageError(f"--alpha {alpha:g}: a chance between 0 and 0.5")
+    check_alpha(alpha)
     by, pair_by = (name and ALIASES.get(name, name) for name in (by, pair_by))
     terms = Terms(tuple(gates), margin or DEFAULT_MARGIN, alpha, by, pair_by)
     for gate in gates:
@@ -233,6 +232,11 @@ def _pooled(
             f"--pair-by {terms.pair_by}: no session of {pair.baseline.label} has the same value "
             f"as one of {pair.candidate.label}",
             hint="name the column that tells which sessions replay the same script, such as room",
+        )
+    if lacking := [name for name in names if not pooled.present(name).any()]:
+        raise NotComparableError(
+            f"--pair-by {terms.pair_by}: no turn and its partner both have {lacking[0]}",
+            hint="turnlat analyze --table turns shows which turns have it",
         )
     return pooled
 

@@ -16,6 +16,7 @@ from turnlat.analysis.results import Row
 from turnlat.analysis.rules import Limit, Regression, Subject
 from turnlat.errors import UsageError
 from turnlat.metrics import METRICS
+from turnlat.notes import Note
 from turnlat.run import Run
 from turnlat.summaries import latency
 from turnlat.summaries.order_statistics import percentile, ranks
@@ -74,6 +75,8 @@ class Result:
     worst: tuple[Turn, ...] = ()
     row: Row | None = None
     """Of a regression: both runs, the effect and its p-value."""
+    notes: tuple[Note, ...] = ()
+    """What must be known before trusting the verdict."""
 
 
 _RELATIONS: dict[str, Callable[[float, float], bool]] = {
@@ -103,8 +106,9 @@ def group(turns: pl.DataFrame, subject: Subject) -> pl.DataFrame:
     if subject.column is None:
         return turns
     column = ALIASES.get(subject.column, subject.column)
-    if column not in turns.columns:
-        close = difflib.get_close_matches(column, turns.columns, n=3) or turns.columns
+    known = [name for name, type_ in turns.schema.items() if not isinstance(type_, pl.List)]
+    if column not in known:
+        close = difflib.get_close_matches(column, known, n=3) or known
         raise UsageError(
             f"{subject.name}: there is no column {subject.column}",
             hint=f"did you mean {' or '.join(close)}?",
@@ -112,8 +116,8 @@ def group(turns: pl.DataFrame, subject: Subject) -> pl.DataFrame:
     texts = turns[column].cast(pl.String)
     members = turns.filter(texts == subject.value)
     if not members.height:
-        known = sorted(texts.drop_nulls().unique())
-        near = difflib.get_close_matches(subject.value or "", known, n=5, cutoff=0.0)
+        values = sorted(texts.drop_nulls().unique())
+        near = difflib.get_close_matches(subject.value or "", values, n=5, cutoff=0.0)
         raise UsageError(
             f"{subject.name}: no turn has {subject.column} {subject.value}",
             hint=f"there is {', '.join(near)}" if near else f"no turn has any {subject.column}",
@@ -123,7 +127,8 @@ def group(turns: pl.DataFrame, subject: Subject) -> pl.DataFrame:
 
 def _hold_metric(turns: pl.DataFrame, limit: Limit, *, confident: bool) -> Result:
     metric = limit.subject.metric
-    known = latency.population(turns)[0].drop_nulls(metric)
+    population, notes = latency.population(turns)
+    known = population.drop_nulls(metric)
     values = np.sort(known[metric].to_numpy())
     if not len(values) and limit.subject.statistic != "count":
         reason = f"no turn has {metric}; nothing was judged"
@@ -137,7 +142,7 @@ def _hold_metric(turns: pl.DataFrame, limit: Limit, *, confident: bool) -> Resul
     hurt: tuple[Turn, ...] = ()
     if verdict is Verdict.FAILED and limit.subject.statistic != "count":
         hurt = worst(known, metric, descending=limit.relation in ("<", "<="))
-    return Result(limit, verdict, found, limit.value, len(values), reason, hurt)
+    return Result(limit, verdict, found, limit.value, len(values), reason, hurt, notes=tuple(notes))
 
 
 def _statistic(values: npt.NDArray[np.float64], subject: Subject) -> float:
@@ -204,8 +209,7 @@ def _hold_outcome(turns: pl.DataFrame, limit: Limit, *, confident: bool) -> Resu
         else pl.col("outcome") == outcome
     )
     having = asked.filter(of_it)
-    if not asked.height:
-        reason = "there is no user turn; nothing was judged"
+    if (reason := _unknown(asked, outcome)) is not None:
         return Result(limit, Verdict.NOT_JUDGED, None, limit.value, 0, reason)
     counted = float(having.height)
     found = counted / asked.height if limit.subject.statistic == "share" else counted
@@ -216,6 +220,17 @@ def _hold_outcome(turns: pl.DataFrame, limit: Limit, *, confident: bool) -> Resu
     failed = verdict is Verdict.FAILED and limit.relation in ("<", "<=")
     hurt = _named(having.head(WORST), None) if failed else ()
     return Result(limit, verdict, found, limit.value, asked.height, reason, hurt)
+
+
+def _unknown(asked: pl.DataFrame, outcome: str) -> str | None:
+    """Why nobody knows how many turns are so; null where some are known."""
+    if not asked.height:
+        return "there is no user turn; nothing was judged"
+    if outcome == "interrupted" and not asked["interrupted"].count():
+        return "no record tells whether a turn was interrupted; nothing was judged"
+    if outcome in ("replied", "silent") and (asked["outcome"] == "unmeasured").all():
+        return "there are no TTS metrics, so nobody knows who heard an answer; nothing was judged"
+    return None
 
 
 def _share_bound(having: int, of: int, limit: Limit) -> float:

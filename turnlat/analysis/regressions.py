@@ -14,6 +14,7 @@ from turnlat.analysis.rows import DEFAULT_STATISTICS
 from turnlat.analysis.rules import Regression, Subject
 from turnlat.analysis.verdicts import ALPHA, DEFAULT_MARGIN, Gate, Margin
 from turnlat.errors import NotComparableError
+from turnlat.notes import Note
 from turnlat.run import Run
 from turnlat.summaries import latency
 
@@ -25,23 +26,27 @@ _VERDICTS = {
 }
 
 
-def default_rules(baseline: Run, candidate: Run) -> list[Regression]:
-    """The location and the p95 of the wait: the measured one if any run has it.
+def hold_wait(
+    baseline: Run, candidate: Run, *, alpha: float = ALPHA, pair_by: str | None = None
+) -> list[Result]:
+    """The verdicts on the wait, as `compare` gives them: on its location and its p95."""
+    try:
+        told = compare(baseline, candidate, alpha=alpha, pair_by=pair_by)
+    except NotComparableError as error:
+        rules = [_on_wait("e2e_latency", statistic) for statistic in DEFAULT_STATISTICS]
+        return [_not_judged(rule, error.message) for rule in rules]
+    rows = [(_on_wait(row.metric, row.statistic), row) for row in told.gated]
+    return [_result(rule, row, candidate, told.notes) for rule, row in rows]
 
-    A run without it is not judged then: a formula leaves out what a measure holds.
-    """
-    measured = any(_values(run.frame, "e2e_latency") for run in (baseline, candidate))
-    wait = "e2e_latency" if measured else "total_latency"
-    margin = f"+{DEFAULT_MARGIN.relative:.0%} {DEFAULT_MARGIN.absolute * 1000:.0f}ms"
-    return [
-        Regression(
-            f"{wait}.{statistic} {margin}",
-            Subject(wait, statistic),
-            DEFAULT_MARGIN.relative,
-            DEFAULT_MARGIN.absolute,
-        )
-        for statistic in DEFAULT_STATISTICS
-    ]
+
+def _on_wait(metric: str, statistic: str) -> Regression:
+    margin = DEFAULT_MARGIN
+    return Regression(
+        f"{metric}.{statistic} +{margin.relative:.0%} {margin.absolute * 1000:.0f}ms",
+        Subject(metric, statistic),
+        margin.relative,
+        margin.absolute,
+    )
 
 
 def hold(
@@ -57,7 +62,7 @@ def hold(
     Raises `UsageError` where a rule names a group that a run does not have.
     """
     families = list(dict.fromkeys((rule.subject.column, rule.subject.value) for rule in rules))
-    share = alpha / len(families) if families else alpha
+    share = alpha / len(families)
     found: dict[Regression, Result] = {}
     for family in families:
         members = [r for r in rules if (r.subject.column, r.subject.value) == family]
@@ -92,7 +97,7 @@ def _family(
     except NotComparableError as error:
         return found | {rule: _not_judged(rule, error.message) for rule in left}
     rows = zip(left, told.gated, strict=True)
-    return found | {rule: _result(rule, row, candidate) for rule, row in rows}
+    return found | {rule: _result(rule, row, candidate, told.notes) for rule, row in rows}
 
 
 def _lacks(baseline: Run, candidate: Run, rule: Regression) -> str | None:
@@ -109,7 +114,7 @@ def _not_judged(rule: Regression, reason: str) -> Result:
     return Result(rule, Verdict.NOT_JUDGED, None, None, 0, reason)
 
 
-def _result(rule: Regression, row: Row, candidate: Run) -> Result:
+def _result(rule: Regression, row: Row, candidate: Run, notes: tuple[Note, ...]) -> Result:
     verdict = _VERDICTS[row.verdict]
     margin = row.margin or 0.0
     failed = verdict is Verdict.FAILED
@@ -123,4 +128,5 @@ def _result(rule: Regression, row: Row, candidate: Run) -> Result:
         "",
         worst(turns, rule.subject.metric) if failed else (),
         row,
+        notes,
     )

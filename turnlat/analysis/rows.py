@@ -38,7 +38,8 @@ _VISIBLE = 0.0005
 
 def _question(pooled: Pooled, metric: str, statistic: str, margin: Margin) -> Question:
     sides = [pooled.values(metric, candidate=side) for side in (False, True)]
-    positive = all(side[0] > 0 for side in sides)
+    # The mean of logarithms is no mean: a tenth of the turns may double it unseen.
+    positive = statistic != "mean" and all(side[0] > 0 for side in sides)
     baseline, candidate = (_shown(side, statistic) for side in sides)
     sample = pooled.sample(metric, logarithmic=positive)
     return Question(sample, statistic, baseline, candidate, positive, margin)

@@ -175,11 +175,11 @@ class _Scanner:
         return float(found["sign"] + found["number"]) * factor
 
     def margins(self) -> tuple[float, float]:
-        margins = {"%": 0.0, "s": 0.0}
+        margins: dict[str, float] = {}
         parts = self.text[self.at :].split()
         hint = "margins are like +10%, 50ms or +10% 50ms"
-        if not parts or len(parts) > len(margins):
-            self._fail("a margin is missing or there are too many", hint, to_end=True)
+        if not parts:
+            self._fail("a margin is missing", hint)
         for part in parts:
             self.at = self.text.index(part, self.at)
             found = _VALUE.fullmatch(part)
@@ -187,9 +187,11 @@ class _Scanner:
             if found is None or unit not in {"%", *_SECONDS}:
                 self._fail(f"{part} is no margin", hint, width=len(part))
             kind, factor = ("%", 0.01) if unit == "%" else ("s", _SECONDS[unit])
+            if kind in margins:
+                self._fail(f"{part} is a second margin of its kind", hint, width=len(part))
             margins[kind] = float(found["number"]) * factor
             self.at += len(part)
-        return margins["%"], margins["s"]
+        return margins.get("%", 0.0), margins.get("s", 0.0)
 
     def fail_statistic(self, known: Collection[str]) -> NoReturn:
         start, end = self._statistic

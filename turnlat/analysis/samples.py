@@ -29,7 +29,10 @@ FEWEST_UNITS = 5
 FEWEST_PAIRS = 6
 """Matched sessions of a paired comparison: 64 arrangements."""
 
-_UNIT, _INDEX = "unit", "index"
+_UNIT, _INDEX, _SIDE, _PAIR, _NUMBER = (
+    f"turnlat.{name}" for name in ("unit", "index", "side", "pair", "number")
+)
+"""Columns beside those of the turn table and the fields that users keep."""
 
 
 @dataclass(frozen=True)
@@ -101,22 +104,25 @@ class Pooled:
 def pool(baseline: pl.DataFrame, candidate: pl.DataFrame, metrics: Sequence[str]) -> Pooled:
     """Turns of two runs, with units that `as_units` named, in the order of their `metrics`."""
     turns = pl.concat(
-        [baseline.with_columns(side=pl.lit(0)), candidate.with_columns(side=pl.lit(1))],
+        [
+            baseline.with_columns(pl.lit(0).alias(_SIDE)),
+            candidate.with_columns(pl.lit(1).alias(_SIDE)),
+        ],
         how="diagonal_relaxed",
     )
     contents = (
-        turns.group_by("side", _UNIT)
+        turns.group_by(_SIDE, _UNIT)
         .agg(*_contents(metrics))
-        .sort(*metrics, "side", _UNIT, nulls_last=True)
+        .sort(*metrics, _SIDE, _UNIT, nulls_last=True)
         .with_row_index(_INDEX)
     )
     numbered = turns.join(
-        contents.select("side", _UNIT, _INDEX), on=["side", _UNIT], maintain_order="left"
+        contents.select(_SIDE, _UNIT, _INDEX), on=[_SIDE, _UNIT], maintain_order="left"
     )
     return Pooled(
         turns,
         numbered[_INDEX].to_numpy().astype(np.intp),
-        contents["side"].to_numpy() == 1,
+        contents[_SIDE].to_numpy() == 1,
         paired=False,
         ordered_by=tuple(metrics),
     )
@@ -134,7 +140,7 @@ def pool_pairs(
     baseline: pl.DataFrame, candidate: pl.DataFrame, metrics: Sequence[str], column: str
 ) -> Pooled:
     """The turns that have a partner: the same number in a session of the same `column`."""
-    keys = ["pair", "number"]
+    keys = [_PAIR, _NUMBER]
     left, right = (_numbered(side, column).with_row_index(_INDEX) for side in (baseline, candidate))
     matched = left.select(*keys, left=_INDEX).join(
         right.select(*keys, right=_INDEX), on=keys, maintain_order="left"
@@ -143,16 +149,16 @@ def pool_pairs(
     contents = (
         pl.concat(
             [
-                early.select("pair", *metrics).with_row_index("place"),
-                late.select("pair", *metrics).with_row_index("place"),
+                early.select(_PAIR, *metrics).with_row_index("place"),
+                late.select(_PAIR, *metrics).with_row_index("place"),
             ]
         )
-        .group_by("pair")
+        .group_by(_PAIR)
         .agg(*_contents(metrics))
-        .sort(*metrics, "pair", nulls_last=True)
+        .sort(*metrics, _PAIR, nulls_last=True)
         .with_row_index("own")
     )
-    own = matched.join(contents.select("pair", "own"), on="pair", maintain_order="left")["own"]
+    own = matched.join(contents.select(_PAIR, "own"), on=_PAIR, maintain_order="left")["own"]
     index = own.to_numpy().astype(np.intp)
     pairs = contents.height
     return Pooled(
@@ -176,11 +182,11 @@ def _numbered(turns: pl.DataFrame, column: str) -> pl.DataFrame:
         .filter(pl.col("of").list.len() == 1)
         .select(_UNIT, value=pl.col("of").list.first().cast(pl.String))
         .with_columns(occurrence=pl.int_range(pl.len()).over("value"))
-        .select(_UNIT, pair=pl.concat_str(pl.col("occurrence"), pl.lit(" "), "value"))
+        .select(_UNIT, pl.concat_str(pl.col("occurrence"), pl.lit(" "), "value").alias(_PAIR))
     )
     position = pl.int_range(1, pl.len() + 1).over(_UNIT)
     return turns.join(sessions, on=_UNIT, maintain_order="left").with_columns(
-        number=pl.coalesce(pl.col("turn"), position)
+        pl.coalesce(pl.col("turn"), position).alias(_NUMBER)
     )
 
 

@@ -35,6 +35,12 @@ POWER = 0.8
 """The chance with which a detectable effect is found."""
 
 
+def check_alpha(alpha: float) -> None:
+    """Raise `UsageError` where an error rate is none."""
+    if not 0 < alpha < 0.5:  # noqa: PLR2004
+        raise UsageError(f"--alpha {alpha:g}: a chance between 0 and 0.5")
+
+
 @dataclass(frozen=True)
 class Margin:
     """How much slower is too much: the larger of a share of the value and seconds."""

@@ -96,10 +96,14 @@ def _run(arguments: list[str]) -> int:
     spare_pydantic(command)
     commands = getattr(command, "commands", {})
     known = {name: [p.name for p in one.params if p.name] for name, one in commands.items()}
-    result: object = command.main(
-        arguments,
-        prog_name="turnlat",
-        standalone_mode=False,
-        default_map=configuration.default_map(known),
-    )
+    try:
+        result: object = command.main(
+            arguments,
+            prog_name="turnlat",
+            standalone_mode=False,
+            default_map=configuration.default_map(known),
+        )
+    except SystemExit as end:
+        # typer ends with 1 where the reader of its help has left; only a failed check may.
+        raise ReaderGoneError from end
     return result if isinstance(result, int) else ExitCode.OK

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from turnlat.commands import console, files, inputs, options
-from turnlat.errors import ExitCode, OutputError, UsageError
+from turnlat.errors import ExitCode, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from turnlat.analysis.limits import Result
-    from turnlat.analysis.rules import Limit, Regression
     from turnlat.report import Report
+    from turnlat.writers import Page
 
 
 class FormatName(str, Enum):
@@ -80,7 +80,8 @@ def check(
     confident: Annotated[
         bool,
         typer.Option(
-            "--confident", help="A limit fails only if its one-sided 95 % bound breaks it too."
+            "--confident",
+            help="A limit on a percentile or share fails only if its one-sided 95 % bound does.",
         ),
     ] = False,
     on_inconclusive: Annotated[
@@ -113,26 +114,18 @@ def check(
     no_color: options.NoColor = False,
 ) -> int:
     """Hold a run against limits and its baseline: exit code 1 where a rule is broken."""
-    from turnlat.analysis import limits, regressions, rules  # noqa: PLC0415  # polars loads here
+    from turnlat.analysis import checks  # noqa: PLC0415  # polars loads here
 
-    held = [rules.parse_limit(text) for text in limit or []]
-    grown = [rules.parse_regression(text) for text in regression or []]
-    _check_rules(held, grown, baseline)
+    rules = checks.Rules.of(limit or [], regression or [], has_baseline=baseline is not None)
     files.check_free(output or [], [*logs, *([baseline] if baseline else [])], force=force)
-    from turnlat import run as runs  # noqa: PLC0415
     from turnlat import writers  # noqa: PLC0415
     from turnlat.report import check as reports  # noqa: PLC0415
 
     console.heed_ctrl_c()
     outputs = {path: writers.for_file(path, "check") for path in output or []}
-    with inputs.begun(logs, jobs, unwrap=unwrap) as readers:
-        run = runs.load_with(readers, *logs)
-    results = [limits.hold(run, rule, confident=confident) for rule in held]
-    if baseline is not None:
-        with inputs.begun([baseline], jobs, unwrap=unwrap) as readers:
-            before = runs.load_with(readers, baseline)
-        wanted = grown or regressions.default_rules(before, run)
-        results += regressions.hold(before, run, wanted, alpha=alpha, pair_by=pair_by)
+    run = inputs.load(logs, jobs, unwrap=unwrap)
+    before = None if baseline is None else inputs.load([baseline], jobs, unwrap=unwrap)
+    results = checks.hold(run, rules, before, alpha=alpha, pair_by=pair_by, confident=confident)
     report = reports.report(run, results)
     colour = console.colour() and not no_color
     page = writers.Page(console.width(), colour, console.unicode())
@@ -143,25 +136,12 @@ def check(
         _tell_github(report, page)
     if on_inconclusive is OnInconclusive.warns:
         for result in results:
-            if result.verdict is limits.Verdict.INCONCLUSIVE:
+            if result.verdict.value == "inconclusive":
                 console.say(
                     f"{result.rule.text}: inconclusive",
                     hint="--on-inconclusive pass or fail says what that should mean",
                 )
     return exit_code(results, on_inconclusive)
-
-
-def _check_rules(limits: list[Limit], regressions: list[Regression], baseline: str | None) -> None:
-    if regressions and baseline is None:
-        raise UsageError(
-            f"--regression {regressions[0].text}: there is no baseline",
-            hint="name the run to compare with: --baseline main.parquet",
-        )
-    if not limits and baseline is None:
-        raise UsageError(
-            "there is no rule to check",
-            hint="write one: --limit 'e2e_latency.p95 < 1.5s', or name a --baseline",
-        )
 
 
 def exit_code(results: Sequence[Result], on_inconclusive: OnInconclusive) -> ExitCode:
@@ -176,11 +156,10 @@ def exit_code(results: Sequence[Result], on_inconclusive: OnInconclusive) -> Exi
     return ExitCode.OK
 
 
-def _tell_github(report: Report, page: object) -> None:
+def _tell_github(report: Report, page: Page) -> None:
     """Annotations go to stderr, where the runner reads them too and stdout stays data."""
     from turnlat import writers  # noqa: PLC0415
 
-    assert isinstance(page, writers.Page)  # noqa: S101
     console.tell(writers.WRITERS["github"].write(report, page))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:

@@ -24,12 +24,19 @@ def default_map(known: Mapping[str, Collection[str]]) -> dict[str, Any]:
         if not path.is_file():
             continue
         content = _parse(path)
-        tables = content if name == "turnlat.toml" else content.get("tool", {}).get("turnlat")
+        tables = content if name == "turnlat.toml" else _table(content, "tool").get("turnlat")
         if tables is not None:
+            if not isinstance(tables, dict):
+                raise UsageError(f"{name}: [tool.turnlat] is no table of commands")
             return {
                 command: _options(name, command, value, known) for command, value in tables.items()
             }
     return {}
+
+
+def _table(content: dict[str, Any], name: str) -> dict[str, Any]:
+    found = content.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _parse(path: Path) -> dict[str, Any]:

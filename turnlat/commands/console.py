@@ -7,6 +7,9 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+
+from turnlat.errors import OutputError
 
 
 class ReaderGoneError(Exception):
@@ -16,8 +19,10 @@ class ReaderGoneError(Exception):
 def write(content: bytes) -> None:
     """Write UTF-8 to stdout, in the encoding that stdout has.
 
-    Raises `ReaderGoneError` where nobody reads on.
+    Raises `ReaderGoneError` where nobody reads on, and `OutputError` where it cannot be written.
     """
+    if sys.stdout is None:
+        raise OutputError("stdout is closed", hint="-o FILE writes a file")
     if (sys.stdout.encoding or "utf-8").lower() not in ("utf-8", "utf8"):
         content = content.decode().encode(sys.stdout.encoding, errors="backslashreplace")
     try:
@@ -27,12 +32,16 @@ def write(content: bytes) -> None:
         # The interpreter flushes stdout once more at its end, which must not fail too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise ReaderGoneError from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(f"stdout cannot be written: {reason}") from error
 
 
 def tell(content: bytes) -> None:
     """Write UTF-8 to stderr as it is: commands for the system that runs turnlat."""
-    sys.stderr.buffer.write(content)
-    sys.stderr.flush()
+    with suppress(BrokenPipeError):
+        sys.stderr.buffer.write(content)
+        sys.stderr.flush()
 
 
 def heed_ctrl_c() -> None:
@@ -48,7 +57,8 @@ def say(message: str, *, hint: str | None = None, detail: Sequence[str] = ()) ->
         *(f"  {_visible(line)}" for line in detail),
         *([f"  hint: {_visible(hint)}"] if hint else []),
     ]
-    sys.stderr.write("\n".join(lines) + "\n")
+    with suppress(BrokenPipeError):  # whoever read it has left
+        sys.stderr.write("\n".join(lines) + "\n")
 
 
 def _visible(text: str) -> str:
@@ -67,18 +77,18 @@ def width() -> int:
 
 def colour() -> bool:
     """Whether stdout takes colour: a terminal, and nobody said NO_COLOR."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and _term() != "dumb"
+    return is_terminal() and not os.environ.get("NO_COLOR")
 
 
 def is_terminal() -> bool:
     """Whether stdout is a terminal that can be drawn on."""
-    return sys.stdout.isatty() and _term() != "dumb"
+    return sys.stdout is not None and sys.stdout.isatty() and _term() != "dumb"
 
 
 def unicode() -> bool:
     """Whether stdout can show block characters."""
     try:
-        "█…–".encode(sys.stdout.encoding or "ascii")
+        "█…–".encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except (LookupError, UnicodeEncodeError):
         return False
     return True

@@ -41,6 +41,16 @@ class Reading:
         return with_total(run, self.total).select(self.selection)
 
 
+def load(logs: Sequence[str], jobs: int, *, unwrap: str | None) -> Run:
+    """The run that `logs` hold; a line that cannot be read is named, a damaged archive an error."""
+    with begun(logs, jobs, unwrap=unwrap) as readers:
+        from turnlat import run as runs  # noqa: PLC0415  # polars loads here
+
+        run = runs.load_with(readers, *logs)
+    heed_errors(run, options.OnErrors.warn)
+    return run
+
+
 @contextmanager
 def begun(
     logs: Sequence[str],
@@ -78,13 +88,16 @@ def heed_errors(run: Run, errors: options.OnErrors) -> None:
         return
     if errors is options.OnErrors.fail and (run.bad_lines or run.broken):
         first = run.broken[0] if run.broken else place(run.bad_lines[0])
-        raise InputError(f"{first} (--errors fail)", hint="--rejects FILE writes all bad lines")
+        raise InputError(
+            f"{first} (--errors fail)", hint="turnlat analyze --rejects FILE writes all bad lines"
+        )
     for line in run.bad_lines[:BAD_LINES_SHOWN]:
         console.say(f"{place(line)}; the line is left out")
     more = run.ledger.bad - BAD_LINES_SHOWN
     if more > 0:
         console.say(
-            f"and {more:,} more lines that cannot be read", hint="--rejects FILE writes them all"
+            f"and {more:,} more lines that cannot be read",
+            hint="turnlat analyze --rejects FILE writes them all",
         )
     for message in run.broken:
         console.say(message, hint="what could be read is used; --errors skip accepts that")

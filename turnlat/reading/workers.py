@@ -55,10 +55,14 @@ class Workers:
                 self._results.append(results)
                 self._processes.append(process)
         tasks.close()
+        # A worker that is killed may leave the others waiting: nobody must wait for them to read.
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._sender = threading.Thread(target=_send, args=(self._outbox, self._tasks), daemon=True)
+        self._sender.start()
 
     def send(self, number: int, task: Task) -> None:
         """Give a task to the worker that is free first."""
-        self._tasks.send_bytes(pickle.dumps((number, task), _PROTOCOL))
+        self._outbox.put(pickle.dumps((number, task), _PROTOCOL))
 
     def receive(self) -> Iterator[tuple[int, Result]]:
         """Wait for results: those that have come, with the numbers of their tasks.
@@ -80,6 +84,8 @@ class Workers:
             process.terminate()
         for process in self._processes:
             process.join()
+        self._outbox.put(None)
+        self._sender.join()
         for connection in (self._tasks, *self._results):
             connection.close()
 

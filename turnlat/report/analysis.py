@@ -97,6 +97,11 @@ def _split(run: Run, by: str | None) -> tuple[pl.DataFrame, str | None]:
         time = pl.coalesce("user_stopped_at", RECORDED_AT)
         return run.frame.with_columns(hour=time.dt.truncate("1h")), by
     column = ALIASES.get(by, by)
+    if column in latency.SCHEMA:
+        raise UsageError(
+            f"--by {by}: the statistics have a column of this name themselves",
+            hint="select instead: --where",
+        )
     known = [name for name in run.turns.columns if name != "notes"]
     if column not in known:
         names = [*ALIASES, "hour", *known]

@@ -60,7 +60,7 @@ def report(run: Run, results: Sequence[Result]) -> Report:
     return Report(
         [_headline(run, results), *(_unjudged(r) for r in results if _is_unjudged(r))],
         [rules, *([worst] if worst.rows else [])],
-        [],
+        list({note.code: note for result in results for note in result.notes}.values()),
         pl.DataFrame([_row(result) for result in results], schema=_ROWS),
         _document(run, results),
         cases=[_case(result) for result in results],
@@ -157,7 +157,9 @@ def _row(result: Result) -> dict[str, Any]:
 
 def _document(run: Run, results: Sequence[Result]) -> dict[str, Any]:
     """Keys are only ever added within a schema number."""
-    rules = [_row(r) | {"worst": [vars(turn) for turn in r.worst]} for r in results]
+    rules = [
+        _row(r) | {"worst": [vars(turn) for turn in r.worst], "notes": r.notes} for r in results
+    ]
     return {"schema": SCHEMA, "run": run.label, "ledger": run.ledger.flat(), "rules": rules}
 
 

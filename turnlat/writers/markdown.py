@@ -16,7 +16,7 @@ def write(report: Report, page: Page) -> bytes:  # noqa: ARG001
     """Headings, pipe tables and a list of notes."""
     blocks = [_escaped(visible(line)) for line in report.headline]
     for table in report.tables:
-        blocks += [f"### {table.title}", _table(table)]
+        blocks += [f"### {_escaped(visible(table.title))}", _table(table)]
         if table.left_out:
             blocks.append(f"… and {table.left_out:,} more")
     if report.notes:

@@ -67,7 +67,7 @@ class _Laid:
 
 def _table(table: Table, page: Page) -> list[Text]:
     laid = _fit([column for column in _lay(table) if not _empty(column)], page.width)
-    lines = [Text(table.title, style="bold")]
+    lines = [Text(visible(table.title), style="bold")]
     lines.append(Text("  ".join(_head(column) for column in laid).rstrip(), style="dim"))
     for number in range(len(table.rows)):
         line = Text("  ").join(_cell(column, number, page) for column in laid)
