@@ -257,6 +257,10 @@ def heard(text: str, *, is_final: bool) -> events.UserInputTranscribedEvent:
     return events.UserInputTranscribedEvent(transcript=text, is_final=is_final)
 
 
+def with_words(session: Session, path: Path) -> hook.Recorder:
+    return hook.record(session, path, text=True)
+
+
 def test_words_are_recorded_where_they_are_asked_for(tmp_path: Path) -> None:
     call = llm.FunctionCall(call_id="c", name="weather", arguments='{"city": "Rome"}')
     output = llm.FunctionCallOutput(call_id="c", name="weather", output="sunny", is_error=False)
@@ -269,10 +273,7 @@ def test_words_are_recorded_where_they_are_asked_for(tmp_path: Path) -> None:
         ("function_tools_executed", tool),
     ]
 
-    def into(session: Session, path: Path) -> hook.Recorder:
-        return hook.record(session, path, text=True)
-
-    message, transcript, tools = seen(into, tmp_path / "agent.jsonl", *what)
+    message, transcript, tools = seen(with_words, tmp_path / "agent.jsonl", *what)
     assert (message["item"]["text_content"], message["item"]["word_count"]) == ("Hello\nthere", 2)
     assert transcript["transcript"] == "Hi"
     assert tools["tools"][0]["arguments"] == '{"city": "Rome"}'
@@ -296,6 +297,8 @@ def test_an_error_that_ends_a_session_is_told_in_short(tmp_path: Path) -> None:
     )
     event = events.CloseEvent(error=error, reason=events.CloseReason.ERROR)
     [line] = seen(hook.record, tmp_path / "agent.jsonl", ("close", event))
+    assert (line["reason"], line["error"]) == ("error", "ConnectionError")
+    [line] = seen(with_words, tmp_path / "words.jsonl", ("close", event))
     assert (line["reason"], len(line["error"])) == ("error", 200)
     assert line["error"].startswith("ConnectionError: xxx")
 

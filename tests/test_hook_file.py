@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -11,10 +12,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -199,6 +202,135 @@ def test_the_thread_ends_when_idle_and_begins_again(
         time.sleep(0.9)
         assert recorder._writer._thread is None
     assert numbers(tmp_path / "agent.jsonl") == [1, 2]
+
+
+def test_sessions_that_fell_silent_hold_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hook, "LINGER", 0.1)
+    path, sessions = tmp_path / "agent.jsonl", [Session() for _ in range(20)]
+    recorders = [recorded(session, path) for session in sessions]
+    for session in sessions:
+        session.measure(1)
+    time.sleep(1.5)
+    assert numbers(path) == [1] * 20
+    assert open_files(path) == 0
+    sessions[0].measure(2)
+    recorders[0].flush()
+    assert (numbers(path)[-1], open_files(path)) == (2, 1)
+    recorders[0].close()
+    assert open_files(path) == 0
+
+
+def open_files(path: Path) -> int:
+    """How many descriptors of this process are this file's."""
+    found = 0
+    for handle in range(1024):
+        with contextlib.suppress(OSError):
+            found += os.path.samestat(os.fstat(handle), path.stat())
+    return found
+
+
+def test_where_nothing_can_be_written_nobody_waits_longer_than_patience(tmp_path: Path) -> None:
+    code = """
+from turnlat import hook
+hook.PATIENCE = 1.0
+for n in range(1000):
+    session.measure(n, padding="x" * 500)
+for wait in (recorder.flush, recorder.close):
+    began = time.monotonic()
+    wait()
+    print(time.monotonic() - began)
+"""
+    os.mkfifo(tmp_path / "pipe")
+    process = script(code, tmp_path / "pipe")
+    try:
+        told, _ = finished(process)
+    finally:
+        process.kill()
+    waits = [float(line) for line in told.splitlines()]
+    assert len(waits) == 2
+    assert all(0.9 < wait < 1.9 for wait in waits)
+
+
+def test_the_thread_writes_what_is_flushed(session: Session, tmp_path: Path) -> None:
+    threads = set()
+
+    class Telling:
+        def __str__(self) -> str:
+            threads.add(threading.current_thread().name)
+            return "told"
+
+    recorder = recorded(session, tmp_path / "agent.jsonl")
+    for _ in range(20):
+        session.measure(Telling())
+        recorder.flush()
+    recorder.close()
+    assert numbers(tmp_path / "agent.jsonl") == ["told"] * 20
+    assert threads == {"turnlat.hook"}
+
+
+def test_where_no_thread_starts_flush_writes(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError
+
+    recorder = recorded(session, tmp_path / "agent.jsonl")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    session.measure(1)
+    recorder.flush()
+    assert numbers(tmp_path / "agent.jsonl") == [1]
+    session.measure(2)
+    recorder.close()
+    assert numbers(tmp_path / "agent.jsonl") == [1, 2]
+
+
+def test_what_a_path_that_cannot_be_one_costs_is_counted(tmp_path: Path) -> None:
+    session = Session()
+    recorder = recorded(session, tmp_path / "a\0b")
+    session.measure(1)
+    session.measure(2)
+    recorder.flush()
+    recorder.flush()
+    recorder._writer._sink.path = str(tmp_path / "agent.jsonl")
+    session.measure(3)
+    recorder.close()
+    note, line = records(tmp_path / "agent.jsonl")
+    assert (note["dropped"], note["reasons"]) == (2, {"ValueError": 2})
+    assert line["number"] == 3
+
+
+@pytest.mark.parametrize("broken", ["stamp", "_warnings"])
+def test_what_fails_while_a_loss_is_told_costs_no_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    session, path = Session(), tmp_path / "agent.jsonl"
+    recorder = recorded(session, path)
+    with monkeypatch.context() as patch:
+        owner = hook if broken == "_warnings" else recorder._writer
+        patch.setattr(owner, broken, None)  # whoever uses it meets an exception
+        recorder._writer.drop("lost")
+        recorder.flush()
+    session.measure(1)
+    recorder.close()
+    note, line = records(path)
+    assert note["reasons"] == {"lost": 1}
+    assert line["number"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [(False, "ValueError"), (True, "ValueError: Ada lives in Rome")]
+)
+def test_the_message_of_an_error_is_recorded_where_words_are(
+    session: Session, tmp_path: Path, *, text: bool, told: str
+) -> None:
+    recorder = recorded(session, tmp_path / "agent.jsonl", text=text)
+    error = SimpleNamespace(error=ValueError("Ada lives in Rome"))
+    session.emit("close", SimpleNamespace(reason="error", error=error))
+    recorder.close()
+    [line] = records(tmp_path / "agent.jsonl")
+    assert line["error"] == told
 
 
 def test_a_closed_recorder_listens_no_more(session: Session, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ BREATH = 8
 MOMENT = 0.005
 """Seconds in which another process has written its line to the end."""
 PATIENCE = 5.0
-"""Seconds that `close` waits for a disk that hangs."""
+"""Seconds that `flush` and `close` wait at most, where a disk hangs."""
 
 _warnings = logging.getLogger("turnlat.hook")
 _Record = dict[str, Any]
@@ -63,8 +63,9 @@ def record(
 ) -> Recorder:
     """Record `session`, started or not, into the file `path`, or through `logger`.
 
-    `text` adds what was said and what tools were given and gave. A file that would grow over
-    `max_bytes` becomes `path.1`, in the place of an older one, and a new one begins.
+    `text` adds what was said, what tools were given and gave, and the message of an error, which
+    may quote it. A file that would grow over `max_bytes` becomes `path.1`, in the place of an older
+    one, and a new one begins.
     Raises `TypeError` without exactly one of `path` and `logger`.
     """
     if (path is None) == (logger is None):
@@ -110,7 +111,7 @@ class Recorder:
         self._writer.close()
 
     def flush(self) -> None:
-        """Write what waits; nothing else may write meanwhile, so keep it out of event loops."""
+        """Wait until all is written, for `PATIENCE` at most: keep it out of event loops."""
         self._writer.flush()
 
     def _listener(
@@ -257,10 +258,12 @@ def _tool(call: Any, output: Any, text: bool) -> _Record:  # noqa: FBT001
     return found | (given if text else {})
 
 
-def _close(event: Any, _text: bool) -> _Record:  # noqa: FBT001
+def _close(event: Any, text: bool) -> _Record:  # noqa: FBT001
     reason, error = getattr(event, "reason", None), getattr(event, "error", None)
     cause = getattr(error, "error", None) or error
-    told = None if cause is None else f"{type(cause).__name__}: {cause}"[:200]
+    told = None if cause is None else type(cause).__name__
+    if told and text:  # a message may quote what was said
+        told = f"{told}: {cause}"[:200]
     reason = None if reason is None else str(getattr(reason, "value", reason))
     return {"type": "close", "reason": reason, "error": told} | _created(event)
 
@@ -298,6 +301,9 @@ class _Writer:
         self._thread: threading.Thread | None = None
         self._counting, self._writing = threading.Lock(), threading.Lock()
         self._wake = threading.Event()
+        self._closed = False
+        self._asked = self._served = 0
+        self._rounds = threading.Condition()
 
     def put(self, seen: _Seen) -> None:
         if len(self._queue) >= QUEUE:
@@ -319,65 +325,80 @@ class _Writer:
         self._wake.set()
 
     def flush(self) -> None:
-        """Write what waits, unless the disk hangs."""
-        if self._writing.acquire(timeout=PATIENCE):
+        """Have the thread write what waits: a disk that hangs must not hold the caller."""
+        with self._rounds:
+            self._asked += 1
+            asked = self._asked
+        self._wake.set()
+        if self._thread is not None or self._start():
+            with self._rounds:
+                self._rounds.wait_for(lambda: self._served >= asked, PATIENCE)
+        elif self._writing.acquire(timeout=PATIENCE):
             try:
                 self._write_all()
-                self._tell_dropped()
             finally:
                 self._writing.release()
 
     def close(self) -> None:
+        self._closed = True
         self.flush()
-        if self._writing.acquire(timeout=PATIENCE):
-            try:
-                self._sink.close()
-            finally:
-                self._writing.release()
 
     def after_fork(self) -> None:
         """In the child: what waited is the parent's to write, and so is its open file."""
         self._sink.close()
         self._begin()
 
-    def _start(self) -> None:
+    def _start(self) -> bool:
+        """Start a thread where none runs; whether one does now."""
         with self._counting:
             if self._thread is not None:
-                return
+                return True
             thread = threading.Thread(target=self._run, name="turnlat.hook", daemon=True)
             self._thread = thread
         try:
             thread.start()
         except RuntimeError:  # no more threads, or the interpreter ends: the next record tries
             self._thread = None
+            return False
+        return True
 
     def _run(self) -> None:
         last = time.monotonic()
         while True:
             self._wake.wait(INTERVAL)
             self._wake.clear()
-            if self._queue or self._dropped:
+            asked = self._asked
+            if self._queue or self._dropped or asked > self._served:
                 last = time.monotonic()
                 with self._writing:
                     self._write_all()
+                with self._rounds:
+                    self._served = asked
+                    self._rounds.notify_all()
             elif time.monotonic() - last > LINGER and self._may_end():
                 return
 
     def _may_end(self) -> bool:
-        """Leave, unless a record came in that still relied on this thread."""
+        """Let go of the file and leave, unless somebody still relied on this thread."""
+        with self._writing:
+            self._sink.close()
         self._thread = None
         with self._counting:
-            if (self._queue or self._dropped) and self._thread is None:
+            waits = self._queue or self._dropped or self._asked > self._served
+            if waits and self._thread is None:
                 self._thread = threading.current_thread()
                 return False
         return True
 
     def _write_all(self) -> None:
+        self._tell_dropped()
         try:
-            self._tell_dropped()
             self._count(self._sink.write(self._waiting()))
         except Exception as error:  # noqa: BLE001
             self._count(Counter([f"writing: {type(error).__name__}"]))
+        self._tell_dropped()
+        if self._closed:
+            self._sink.close()
 
     def _waiting(self) -> Iterator[_Record]:
         for _ in range(len(self._queue)):
@@ -395,15 +416,17 @@ class _Writer:
             dropped, self._dropped = self._dropped, Counter()
         if not dropped:
             return
-        number = sum(dropped.values())
+        number, told = sum(dropped.values()), False
         note = {"type": "turnlat_hook", "dropped": number, "reasons": dict(dropped)}
-        if self._sink.write([self.stamp(note, time.time())]):
-            with self._counting:
-                self._dropped.update(dropped)
+        with contextlib.suppress(Exception):
+            told = not self._sink.write([self.stamp(note, time.time())])
+        if not told:
+            self._count(dropped)
         new = dropped.keys() - self._warned
         self._warned |= new
         if new:
-            _warnings.warning("%s records are not written: %s", number, ", ".join(sorted(new)))
+            with contextlib.suppress(Exception):
+                _warnings.warning("%s records are not written: %s", number, ", ".join(sorted(new)))
 
     def _count(self, lost: Counter[str]) -> None:
         if lost:
@@ -446,8 +469,9 @@ class _File:
             # What a full disk or a crash cut off ends there: nothing is glued to it.
             torn = size > 0 and _is_torn(handle)
             written = os.write(handle, b"\n" + data if torn else data) - torn
-        except OSError as error:
-            lost[errno.errorcode.get(error.errno or 0, "OSError")] += len(lines)
+        except (OSError, ValueError) as error:  # a path that cannot be one is a ValueError
+            code = getattr(error, "errno", None) or 0
+            lost[errno.errorcode.get(code, type(error).__name__)] += len(lines)
             self.close()
             return
         if written < len(data):
