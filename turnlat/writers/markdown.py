@@ -8,7 +8,8 @@ from turnlat.report import Column, Diverging, Report, Table, Waterfall
 from turnlat.writers import Page, bars
 from turnlat.writers.cells import LEFT_ALIGNED, text_of, visible
 
-_MARKUP = re.compile(r"([\\`*_\[\]<>|~#])")
+_MARKUP = re.compile(r"([\\`*\[\]<>|~#]|(?<![^\W_])_|_(?![^\W_]))")
+"""Characters that mean something; an underscore within a word does not."""
 _BAR_WIDTH = 30
 
 
