@@ -19,7 +19,7 @@
   };
 
   const views = new Map();
-  const draw = async (element) => {
+  const drawNow = async (element) => {
     const figure = page.figures[element.dataset.figure];
     const picker = document.querySelector(`[data-choice="${element.dataset.figure}"]`);
     const choice = picker ? Number(picker.value) : null;
@@ -27,6 +27,7 @@
       Object.entries(figure.data).map(([name, frame]) => [name, rowsOf(frame, choice)])
     );
     views.get(element)?.finalize();
+    views.delete(element);
     const specification = { ...figure.specification, datasets };
     /* Vega-Lite warns of steps in a chart as wide as its place, so rows become a height here. */
     const step = specification.height.step;
@@ -35,6 +36,19 @@
       tooltip: { disableDefaultStyle: true } };
     views.set(element, await vegaEmbed(element, specification, options));
     element.dataset.drawn = choice ?? "";
+  };
+
+  /* Drawing takes a while: of what is asked for meanwhile, the last is drawn after it, no other. */
+  const asked = new Map(), drawing = new Map();
+  const draw = (element) => {
+    const number = (asked.get(element) ?? 0) + 1;
+    asked.set(element, number);
+    const before = drawing.get(element) ?? Promise.resolve();
+    const done = before.catch(() => {}).then(() => {
+      if (asked.get(element) === number) return drawNow(element);
+    });
+    drawing.set(element, done);
+    return done;
   };
 
   const start = async () => {
