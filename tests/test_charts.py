@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import chromium, open_page
+from browser import Opened, chromium, open_page
+from logs import eou, llm, load, tts
 from playwright.sync_api import Browser
 
 import turnlat as package
@@ -26,6 +27,60 @@ def browser() -> Iterator[Browser]:
 def write(run: Run, path: Path) -> Path:
     path.write_bytes(writers.WRITERS["html"].write(analysis.report(run), writers.Page()))
     return path
+
+
+def slow(folder: Path) -> Run:
+    """Waits of minutes, most with several LLM calls, of models with long names."""
+    records: list[dict] = []
+    for number, wait in enumerate((100.0, 105.0, 110.0, 150.0, 120.0)):
+        speech, at, step = f"speech_{number}", 300.0 * number, wait * 0.3
+        named = {"metadata": {"model_name": f"meta-llama/Llama-3.3-70B-Instruct-Turbo-{number}"}}
+        records += [
+            eou(speech, at=at),
+            *(llm(speech, at=at + n * step, length=1.0, **named) for n in range(1 + number % 3)),
+            tts(speech, at=at + wait * 0.9, ttfb=wait * 0.1, length=wait * 0.2, **named),
+        ]
+    return load(folder, records)
+
+
+CUT_OFF = """[...document.querySelectorAll(".chart > div")].flatMap((place) => {
+    const room = place.getBoundingClientRect();
+    return [...place.querySelectorAll("svg text")]
+        .filter((text) => text.textContent && getComputedStyle(text).opacity > 0)
+        .map((text) => [text.textContent, text.getBoundingClientRect()])
+        .filter(([, box]) => box.left < room.left - 0.5 || box.right > room.right + 0.5
+            || box.top < room.top - 0.5 || box.bottom > room.bottom + 0.5)
+        .map(([text]) => `${place.dataset.figure}: ${text}`);
+})"""
+FITS = """width => [...document.querySelectorAll(".chart > div")].every(
+    (place) => "drawn" in place.dataset && place.clientWidth < width
+        && place.querySelector("svg").viewBox.baseVal.width === place.clientWidth)"""
+
+
+def texts_cut_off(opened: Opened) -> list[str]:
+    assert opened.count(".chart svg text") > 50
+    found: list[str] = opened(CUT_OFF)
+    return found
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("name", ["normal", "three_jobs", "slow"])
+def test_no_text_of_a_chart_is_cut_off(
+    browser: Browser, tmp_path: Path, name: str, width: int
+) -> None:
+    run = slow(tmp_path) if name == "slow" else package.load(ROOT / f"sample_logs/{name}.jsonl")
+    opened = open_page(browser, write(run, tmp_path / "page.html"), width=width)
+    assert texts_cut_off(opened) == []
+    assert opened.is_quiet()
+
+
+def test_charts_fit_a_window_that_becomes_narrow(browser: Browser, tmp_path: Path) -> None:
+    run = package.load(ROOT / "sample_logs/normal.jsonl")
+    opened = open_page(browser, write(run, tmp_path / "page.html"))
+    opened.page.set_viewport_size({"width": 400, "height": 500})
+    opened.page.wait_for_function(FITS, arg=400)
+    assert texts_cut_off(opened) == []
+    assert opened.is_quiet()
 
 
 SLOW_AT_FIRST = """() => {
