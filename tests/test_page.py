@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree as ET
@@ -403,6 +404,17 @@ def test_a_picture_is_whole_in_itself(tmp_path: Path, name: str) -> None:
     assert set(re.findall(r'font-family="([^"]*)"', text)) == {
         "Helvetica, Arial, 'Liberation Sans', sans-serif"
     }
+
+
+@pytest.mark.parametrize("name", ["var(--x).jsonl", 'fill="var(--ink)" >', "var(--ink)"])
+def test_a_picture_leaves_what_looks_like_a_colour_in_a_name(tmp_path: Path, name: str) -> None:
+    run = package.load(write_log(tmp_path / name, [eou("a", 0), llm("a", 0), tts("a", 0.5)]))
+    report = replace(analysis.report(run), headline=[f"{name}: a turn"])
+    picture = ET.fromstring(writers.WRITERS["svg"].write(report, writers.Page()))  # noqa: S314
+    texts = [element.text or "" for element in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert f"{name}: a turn" in texts
+    told = [(key, value) for element in picture.iter() for key, value in element.items()]
+    assert {key for key, value in told if "var(" in value} <= {"aria-label"}
 
 
 def test_without_the_extra_it_is_asked_for_before_anything_is_read(

@@ -85,6 +85,32 @@ def test_pieces_are_true_to_time(tmp_path: Path) -> None:
     assert turn.wait == pytest.approx(0.8, abs=1e-6)
 
 
+def test_held_back_audio_is_drawn_where_it_was_heard(tmp_path: Path) -> None:
+    """The second sentence is ready first; both are before the turn is decided, at 1.0 s."""
+    records = [
+        eou("a", 1.0, delay=1.0),
+        llm("a", 0.1, length=0.2, ttft=0.1),
+        tts("a", 0.2, ttfb=0.4, audio=1.0),
+        tts("a", 0.3, ttfb=0.1, audio=2.0),
+    ]
+    log = write_log(tmp_path / "agent.jsonl", [record | {"session": "AJ"} for record in records])
+    [turn] = timeline(conversation.load([str(log)], "AJ", Options())).turns
+    assert turn.wait == pytest.approx(1.0, abs=1e-6)
+    pieces = [(p.who, round(p.start, 3), round(p.end, 3)) for p in turn.pieces]
+    assert pieces == [("user", -1.0, 0.0), ("agent", 1.0, 2.0), ("agent", 2.0, 4.0)]
+
+
+@pytest.mark.parametrize("recording", ["1.2.18/preemptive", "1.8.9/preemptive", "1.8.9/main"])
+def test_what_is_drawn_first_is_what_the_wait_ended_with(recording: str) -> None:
+    log = str(ROOT / "tests/data" / recording / "hook.jsonl")
+    turns = timeline(conversation.load([log], None, Options())).turns
+    answered = [turn for turn in turns if turn.outcome == "replied"]
+    assert answered
+    for turn in answered:
+        heard = min(piece.start for piece in turn.pieces if piece.who in ("agent", "filler"))
+        assert heard == pytest.approx(turn.wait, abs=1e-5)
+
+
 def test_tools_and_silences_are_drawn(turnlat: Callable, tmp_path: Path) -> None:
     records = [
         eou("a", 0.0),

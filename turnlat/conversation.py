@@ -17,7 +17,7 @@ from turnlat.errors import UsageError
 from turnlat.readers import Options
 from turnlat.run import is_saved
 from turnlat.sources import STDIN, Source
-from turnlat.turns import Turns, members
+from turnlat.turns import Turns, latency, members, ordering
 from turnlat.units import plural
 
 Place = tuple[str, int]
@@ -136,18 +136,17 @@ def _read(built: Turns, session: str, turn: int | None, found: list[Source]) -> 
 
 
 def _audio(tts: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
-    """Each piece plays at its first byte, or when all audio before it has ended."""
-    owners = records.select("row", "number")
-    played = pl.col("audio_duration").cum_sum().over("row")
-    before = played - pl.col("audio_duration")
-    return (
+    """When each piece of the turns' audio plays."""
+    heard = (
         tts.with_columns(number=members.numbers_of(tts))
-        .join(owners, on="number")
+        .join(records.select("row", "number"), on="number")
         .filter("audible")
-        .drop_nulls(["first_at", "audio_duration"])
-        .sort("row", "first_at")
-        .with_columns(late=(pl.col("first_at") - before).cum_max().over("row"))
-        .select("row", "fills", start=pl.col("late") + before, end=pl.col("late") + played)
+        .drop_nulls(["heard_at", "audio_duration"])
+    )
+    return (
+        latency.play(ordering.by(heard, "row", "first_start").lazy())
+        .select("row", "fills", start="plays_from", end="plays_until")
+        .collect(engine="in-memory")
     )
 
 

@@ -20,7 +20,7 @@ from turnlat.blocks import Block
 from turnlat.errors import InputError
 from turnlat.readers import LineReader, Options
 from turnlat.records import Records
-from turnlat.sources import BLOCK_BYTES, LONGEST_LINE, STDIN
+from turnlat.sources import BLOCK_BYTES, STDIN
 
 START_BYTES = 16 * 1024 * 1024
 """Of a log that is there already only the end is read: some 15,000 turns, a window of hours."""
@@ -45,35 +45,44 @@ class _Lines:
     offset: int = 0
     """Of the first byte that no block had."""
     rest: bytes = b""
+    dropped: int = 0
+    """Bytes that `rest` lacks, for it is too long."""
 
     def take(self, data: bytes) -> list[Records]:
         """The records of the lines that `data` completes; a partial line waits for its newline."""
-        whole, newline, self.rest = (self.rest + data).rpartition(b"\n")
-        if len(self.rest) > LONGEST_LINE:
-            self.offset += len(self.rest)
-            self.rest = b""
-        return [self._read(whole + newline)] if newline else []
+        whole, newline, rest = (self.rest + data).rpartition(b"\n")
+        parts = self._read(whole + newline)
+        self.rest, dropped = sources.cut(rest)
+        self.dropped += dropped
+        return parts
 
     def finish(self) -> list[Records]:
         """The records of a last line without a newline, and of lines that waited for others."""
-        parts = [self._read(self.rest)] if self.rest else []
+        parts = self._read(self.rest)
         self.rest = b""
         return [*parts, self.reader.finish()]
 
     def skip(self, file: FileIO, end: int) -> None:
-        """Count the lines before `end`, and begin to read after the first of them to end there."""
-        while self.offset < end and (data := file.read(min(BLOCK_BYTES, end - self.offset))):
+        """Count the lines before the one with the byte at `end`, which reading begins with."""
+        position = 0
+        while position < end and (data := file.read(min(BLOCK_BYTES, end - position))):
             self.line += data.count(b"\n")
-            self.offset += len(data)
-        rest = file.readline()
-        self.line += rest.endswith(b"\n")
-        self.offset += len(rest)
+            if last := data.rfind(b"\n") + 1:
+                self.offset = position + last
+            position += len(data)
 
-    def _read(self, data: bytes) -> Records:
-        block = Block(self.name, self.name, self.line, self.offset, data)
-        self.line += data.count(b"\n")
-        self.offset += len(data)
-        return self.reader.read(block)
+    def _read(self, data: bytes) -> list[Records]:
+        """The records of whole lines, the first of which may have been cut."""
+        if not data:
+            return []
+        parts = []
+        for lines, dropped in sources.apart(data, self.dropped):
+            block = Block(self.name, self.name, self.line, self.offset, lines)
+            self.line += lines.count(b"\n")
+            self.offset += len(lines) + dropped
+            parts.append(self.reader.read(block))
+        self.dropped = 0
+        return parts
 
 
 @dataclass

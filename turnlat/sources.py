@@ -90,20 +90,26 @@ def _whole_lines(stream: Stream, block_bytes: int) -> Iterator[tuple[bytes, int]
             parts, size = [], 0
             if end := rest.rfind(b"\n") + 1:
                 whole, rest = rest[:end], rest[end:]
-                yield from _apart(whole, dropped)
+                yield from apart(whole, dropped)
                 dropped = 0
                 del whole  # it would be held until the next one is there
-            if len(rest) > LONGEST_LINE:
-                kept = rest[:_KEPT_OF_LINE] + _CUT
-                dropped += len(rest) - len(kept)
-                rest = kept
-        yield from _apart(b"".join([rest, *parts]), dropped)
+            rest, more = cut(rest)
+            dropped += more
+        yield from apart(b"".join([rest, *parts]), dropped)
     except BROKEN as error:
-        yield from _apart(b"".join([rest, *parts]), dropped)
+        yield from apart(b"".join([rest, *parts]), dropped)
         raise BrokenArchiveError(str(error).lower()) from error
 
 
-def _apart(data: bytes, dropped: int) -> Iterator[tuple[bytes, int]]:
+def cut(line: bytes) -> tuple[bytes, int]:
+    """The beginning of a line that has no end yet, and how many bytes of it were dropped."""
+    if len(line) <= LONGEST_LINE:
+        return line, 0
+    kept = line[:_KEPT_OF_LINE] + _CUT
+    return kept, len(line) - len(kept)
+
+
+def apart(data: bytes, dropped: int) -> Iterator[tuple[bytes, int]]:
     """`data`, its first line apart where bytes were dropped of it: they shift what follows."""
     if dropped:
         first, newline, data = data.partition(b"\n")

@@ -9,9 +9,6 @@ import polars as pl
 from turnlat.records import Records
 from turnlat.turns import sessions
 
-KNOWN = 2
-"""Up to this rank a session is named by its job or room; two names are never one session."""
-
 _DELAYS = {
     "eou": ("end_of_utterance_delay", "transcription_delay"),
     "chat": ("end_of_turn_delay", "transcription_delay"),
@@ -45,6 +42,8 @@ class Groups:
 
     def settle(self) -> dict[int, int]:
         """The groups that joined others since the last time, and what they are called now."""
+        if not self._joined:
+            return {}
         renamed = {group: self.root(group) for group in self._joined}
         self._of = {key: renamed.get(group, group) for key, group in self._of.items()}
         self._joined = {}
@@ -61,7 +60,7 @@ def tells_twice(own: sessions.Frames, shapes: set[tuple[bool, bool]]) -> bool:
     Then any line may repeat a record of any session (`turns.merging`). `shapes` has what there was.
     """
     for frame in own.values():
-        known = pl.col("session_rank") <= KNOWN
+        known = pl.col("session_rank") <= sessions.NAMED_RANK
         shapes |= set(frame.select("plain", known=known).unique().rows())
     plain = {is_plain for is_plain, _ in shapes}
     return plain == {True, False} and any(not known for _, known in shapes)

@@ -20,12 +20,14 @@ _CLOCKED = ("llm_offset", "tool_gap", "sentence_gap", "remainder", "longest_sile
 def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     """Add the wait and its components to `turns`, one row per `turn_speech`.
 
-    `frames` hold the records of speeches, in the order of time, with `turn_speech` and `fills`. A
-    turn whose records carry no durations keeps nulls: a partial sum would look fast.
+    `frames` hold the records of speeches, in the order of time, with `turn_speech` and `fills`,
+    TTS records also with what `hear` adds. A turn whose records carry no durations keeps nulls: a
+    partial sum would look fast.
     """
     llm, tts = frames["llm"].lazy(), frames["tts"].lazy()
     calls = _ordered(llm.filter(~pl.col("fills")), "ttft").lazy()
-    tts = _heard(_ordered(tts.filter("audible"), "ttfb", "audio_duration"), turns).lazy()
+    measured = ("ttfb", "audio_duration", "stopped", "heard_at", "held")
+    tts = _ordered(tts.filter("audible"), *measured).lazy()
     own = _first_audio(tts.filter(~pl.col("fills")))
     fillers = [
         records.filter("fills").select(_TURN, "heard_at")
@@ -48,6 +50,39 @@ def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     )
 
 
+def hear(tts: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
+    """Add `heard_at`: when each synthesis could be heard. Unix seconds, as all times here.
+
+    Preemptive audio is `held` back until the EOU. `stopped` is when the user of its turn did.
+    """
+    bounds = turns.select(_TURN, "stopped", "eou_at")
+    held = ~pl.col("fills") & pl.col("first_at").is_between("stopped", "eou_at")
+    return (
+        tts.join(bounds, on=_TURN, how="left", maintain_order="left")
+        .with_columns(
+            heard_at=pl.when(held).then("eou_at").otherwise("first_at"),
+            held=held.fill_null(value=False),
+        )
+        .drop("eou_at")
+    )
+
+
+def play(tts: pl.LazyFrame) -> pl.LazyFrame:
+    """Add `plays_from` and `plays_until` to the audible records of turns.
+
+    They are in the order in which their synthesis started, which audio plays in: each piece when it
+    could be heard, or when all audio before it has ended.
+    """
+    length, played = pl.col("audio_duration"), pl.col("played")
+    return (
+        tts.with_columns(played=length.cum_sum().over(_TURN))
+        .with_columns(late=(pl.col("heard_at") - played + length).cum_max().over(_TURN))
+        .with_columns(plays_from=pl.col("late") + played - length)
+        .with_columns(plays_until=pl.col("late") + played)
+        .drop("played", "late")
+    )
+
+
 def total(names: tuple[str, ...]) -> pl.Expr:
     """The sum of `names`, null where one of them is, and where nobody heard an answer."""
     parts = pl.sum_horizontal(names, ignore_nulls=False)
@@ -59,16 +94,6 @@ def _ordered(records: pl.LazyFrame, *measured: str) -> pl.DataFrame:
     known = ["fills", "first_start", "started_at", "first_at", "model_name"]
     of_turns = records.select(_TURN, *known, *measured).drop_nulls(_TURN)
     return ordering.by(of_turns.collect(engine="in-memory"), _TURN, "first_start")
-
-
-def _heard(tts: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
-    """When each synthesis could be heard: preemptive audio is held back until the EOU."""
-    bounds = turns.select(_TURN, "stopped", "eou_at")
-    held = ~pl.col("fills") & pl.col("first_at").is_between("stopped", "eou_at")
-    return tts.join(bounds, on=_TURN, maintain_order="left").with_columns(
-        heard_at=pl.when(held).then("eou_at").otherwise("first_at"),
-        held=held.fill_null(value=False),
-    )
 
 
 def _first_call(llm: pl.LazyFrame) -> pl.LazyFrame:
@@ -107,18 +132,12 @@ def _spoken_call(llm: pl.LazyFrame, own: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _longest_silence(tts: pl.LazyFrame) -> pl.LazyFrame:
-    """The longest time without agent audio from the end of the user's speech on.
-
-    Audio plays in the order in which its synthesis started: each piece at its first byte, or when
-    all audio before it has ended.
-    """
+    """The longest time without agent audio from the end of the user's speech on."""
     turn, heard, length = pl.col(_TURN), pl.col("heard_at"), pl.col("audio_duration")
     first, last = turn.ne_missing(turn.shift(1)), turn.ne_missing(turn.shift(-1))
     later = (
-        tts.filter(~(first & last))
-        .with_columns(played=length.cum_sum().over(_TURN))
-        .with_columns(late=(heard - pl.col("played") + length).cum_max().over(_TURN))
-        .with_columns(ended=(pl.col("late") + pl.col("played")).shift(1))
+        play(tts.filter(~(first & last)))
+        .with_columns(ended=pl.col("plays_until").shift(1))
         .filter(~first)
         .select(_TURN, length, silence=heard - pl.col("ended"))
     )

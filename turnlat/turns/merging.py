@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from turnlat.turns.sessions import SPEAKING, Frames
+from turnlat.turns.sessions import NAMED_RANK, SPEAKING, Frames
 
 LATE = 0.1
 """A log line may be this many seconds away from the record that it repeats."""
@@ -20,9 +20,6 @@ _ROUNDED = {
     "realtime": ("ttft", "input_tokens", "output_tokens"),
 }
 """What a line has of each kind of record."""
-
-_KNOWN = 2
-"""Up to this rank a session is named by its job or room: two names are two sessions."""
 
 _TOLERANCE = 0.0051
 """`log_metrics` rounds to two digits."""
@@ -54,12 +51,12 @@ def _pairs(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
     lines = numbered.filter("plain").select("row", "bucket", *columns)
     whole = numbered.filter(~pl.col("plain")).select("bucket", *columns)
     beside = pl.concat(whole.with_columns(pl.col("bucket") + step) for step in (-1, 0, 1))
-    known = (pl.col("session_rank") <= _KNOWN) & (pl.col("session_rank_whole") <= _KNOWN)
+    named = pl.max_horizontal("session_rank", "session_rank_whole") <= NAMED_RANK
     return (
         lines.join(beside, on="bucket", suffix="_whole")
         .filter(
             (pl.col("timestamp") - pl.col("timestamp_whole")).abs() <= LATE,
-            ~known | (pl.col("session") == pl.col("session_whole")),
+            ~named | (pl.col("session") == pl.col("session_whole")),
             *((pl.col(v) - pl.col(f"{v}_whole")).abs() <= _TOLERANCE for v in values),
         )
         .select("row", "session", whole_session="session_whole")

@@ -29,10 +29,15 @@ _KEYS = {
 _JOB = "AJ_"
 """What LiveKit's ids of jobs begin with."""
 
-_SHARED_FROM = 4
+_RANKS = {name: rank for rank, name in enumerate(_KEYS)}
+
+NAMED_RANK = _RANKS["room"]
+"""Up to this rank a session is named by its job or room: two names are two sessions."""
+
+PLACE_RANK = _RANKS["pid"]
 """From this rank on a key only says where a line lies: a speech may lie in several places."""
 
-SOURCE_RANK = len(_KEYS) - 1
+SOURCE_RANK = _RANKS["log"]
 """The rank of a session that is only its source."""
 
 
@@ -107,7 +112,7 @@ def _best_of_speech(keyed: Frames, doubtful: pl.DataFrame) -> pl.DataFrame:
             pl.col("session_rank").first().alias("best_rank"),
             pl.col("session").n_unique().alias("sessions"),
         )
-        .with_columns(ids_repeated=(pl.col("sessions") > 1) & (pl.col("best_rank") < _SHARED_FROM))
+        .with_columns(ids_repeated=(pl.col("sessions") > 1) & (pl.col("best_rank") < PLACE_RANK))
         .drop("sessions")
         .collect(engine="in-memory")
     )

@@ -33,9 +33,9 @@ HEAVY_TAIL = 4
 
 
 def specification(figure: Figure) -> dict[str, Any]:
-    """The Vega-Lite of a figure, as wide as its place; its data sets are named and not in it."""
-    chart = CHARTS[figure.kind](figure).properties(width="container")
-    return chart.to_dict() | {"config": CONFIG}
+    """The Vega-Lite of a figure, all of it within a width; that and the data sets are not in it."""
+    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
+    return CHARTS[figure.kind](figure).properties(autosize=fit).to_dict() | {"config": CONFIG}
 
 
 def keys(figure: Figure) -> Sequence[tuple[str, str, str]]:

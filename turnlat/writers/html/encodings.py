@@ -33,6 +33,7 @@ CONFIG: dict[str, Any] = {
         "titlePadding": 8,
         "labelFlush": False,
     },
+    "axisX": {"labelSeparation": 6},
     "legend": {
         "labelColor": variable("ink"),
         "titleColor": variable("muted"),

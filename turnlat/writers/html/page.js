@@ -18,8 +18,17 @@
     return rows;
   };
 
-  const views = new Map();
-  const draw = async (element) => {
+  /* Vega makes a chart narrower by what sticks out of it, but in the narrower one more does. */
+  const PASSES = 8;
+  const settle = async (view) => {
+    for (let pass = 0, width = NaN; pass < PASSES && view.width() !== width; pass++) {
+      width = view.width();
+      await view.resize().runAsync();
+    }
+  };
+
+  const views = new Map(), widths = new Map();
+  const drawNow = async (element) => {
     const figure = page.figures[element.dataset.figure];
     const picker = document.querySelector(`[data-choice="${element.dataset.figure}"]`);
     const choice = picker ? Number(picker.value) : null;
@@ -27,20 +36,47 @@
       Object.entries(figure.data).map(([name, frame]) => [name, rowsOf(frame, choice)])
     );
     views.get(element)?.finalize();
-    const specification = { ...figure.specification, datasets };
-    /* Vega-Lite warns of steps in a chart as wide as its place, so rows become a height here. */
+    views.delete(element);
+    delete element.dataset.drawn;
+    const width = element.clientWidth;
+    widths.set(element, width);
+    const specification = { ...figure.specification, width, datasets };
+    /* Vega-Lite warns of steps in a chart that fits its place, so rows become a height here. */
     const step = specification.height.step;
     if (step) specification.height = step * datasets.waits.length;
     const options = { actions: false, renderer: "svg", ast: true, defaultStyle: false,
       tooltip: { disableDefaultStyle: true } };
-    views.set(element, await vegaEmbed(element, specification, options));
+    const drawn = await vegaEmbed(element, specification, options);
+    views.set(element, drawn);
+    await settle(drawn.view);
     element.dataset.drawn = choice ?? "";
   };
 
+  /* Drawing takes a while: of what is asked for meanwhile, the last is drawn after it, no other. */
+  const asked = new Map(), drawing = new Map();
+  const draw = (element) => {
+    const number = (asked.get(element) ?? 0) + 1;
+    asked.set(element, number);
+    const before = drawing.get(element) ?? Promise.resolve();
+    const done = before.catch(() => {}).then(() => {
+      if (asked.get(element) === number) return drawNow(element);
+    });
+    drawing.set(element, done);
+    return done;
+  };
+
+  const elements = [...document.querySelectorAll("[data-figure]")];
   const start = async () => {
-    for (const element of document.querySelectorAll("[data-figure]")) await draw(element);
+    for (const element of elements) await draw(element);
     document.body.dataset.drawn = "all";
   };
+  let resized = 0;
+  addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(() => {
+      elements.filter((element) => element.clientWidth !== widths.get(element)).forEach(draw);
+    }, 100);
+  });
   for (const picker of document.querySelectorAll("[data-choice]")) {
     const element = document.querySelector(`[data-figure="${picker.dataset.choice}"]`);
     picker.addEventListener("change", () => draw(element));

@@ -48,7 +48,9 @@ DARK = LIGHT | {
 SERIES = ("muted", "accent", "mark", "sentence_gap", "llm_ttft", "tool_gap")
 """Curves of several series: the first is what the others are compared with."""
 
-_VARIABLE = re.compile(r"var\(--([a-z_]+)\)")
+_TAG = re.compile(r"<[^<>]*>")
+_PAINT = re.compile(rf' (fill|stroke)="var\(--({"|".join(LIGHT)})\)"')
+"""A colour of a tag: a user's text has no bare `<` there, and no bare quotes inside a tag."""
 
 
 def variable(name: str) -> str:
@@ -66,6 +68,10 @@ def _values(colours: dict[str, str]) -> str:
     return " ".join(f"--{name}: {colour};" for name, colour in colours.items())
 
 
-def resolved(text: str) -> str:
-    """`text` with every variable's light value: for pictures that have no style sheet."""
-    return _VARIABLE.sub(lambda found: LIGHT[found[1]], text)
+def resolved(picture: str) -> str:
+    """An SVG with the light values in the place of variables, for want of a style sheet."""
+    return _TAG.sub(lambda tag: _PAINT.sub(_painted, tag[0]), picture)
+
+
+def _painted(found: re.Match[str]) -> str:
+    return f' {found[1]}="{LIGHT[found[2]]}"'

@@ -26,8 +26,8 @@ def svg(headline: str, figures: Sequence[Figure]) -> bytes:
     """The figures below each other under `headline`, light on white."""
     found = {figure.kind: figure for figure in reversed(figures)}
     shown = [found[kind] for kind in _KINDS if kind in found]
-    text = resolved(orjson.dumps(_specification(headline, shown)).decode())
-    picture = vl_convert.vegalite_to_svg(text, vl_version=VEGA_LITE)
+    text = orjson.dumps(_specification(headline, shown)).decode()
+    picture = resolved(vl_convert.vegalite_to_svg(text, vl_version=VEGA_LITE))
     return f"{picture}\n".encode()
 
 
