@@ -184,7 +184,7 @@ def test_every_output_file_says_the_same(turnlat: Callable, tmp_path: Path) -> N
         line["user_stopped_at"] for line in lines
     ]
     assert json.loads((tmp_path / "run.json").read_text())["ledger"] == run.ledger.flat()
-    assert "| e2e\\_latency |" in (tmp_path / "run.md").read_text()
+    assert "| e2e_latency |" in (tmp_path / "run.md").read_text()
 
 
 def load_saved(path: Path) -> turnlat.Run:
