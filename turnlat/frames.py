@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from turnlat import columns
 from turnlat.columns import Coded, Joined, Places, Rows
 
 if TYPE_CHECKING:
@@ -23,19 +24,19 @@ _NULLS = {float: ("float64", float("nan")), int: ("int64", 0), bool: ("int8", -1
 """How arrays hold a column of each type, and a null in it."""
 
 
-def build(columns: Mapping[str, type], parts: Sequence[Rows]) -> pl.DataFrame:
+def build(types: Mapping[str, type], parts: Sequence[Rows]) -> pl.DataFrame:
     """The rows of all `parts` in their order; each column has the type that is told.
 
     The columns are taken out of the parts, so that none is ever in memory twice.
     """
     parts = [part for part in parts if part.height]
     if not parts:
-        return pl.DataFrame(schema={name: _TYPES[type_] for name, type_ in columns.items()})
-    made = [_column(name, type_, parts) for name, type_ in columns.items()]
+        return pl.DataFrame(schema={name: _TYPES[type_] for name, type_ in types.items()})
+    made = [_column(name, type_, parts) for name, type_ in types.items()]
     # A literal takes no memory, however many the rows are.
     full = pl.DataFrame([column for column in made if isinstance(column, pl.Series)])
     return full.with_columns(column for column in made if isinstance(column, pl.Expr)).select(
-        list(columns)
+        list(types)
     )
 
 
@@ -47,6 +48,7 @@ def _column(name: str, type_: type, parts: Sequence[Rows]) -> pl.Series | pl.Exp
         return pl.lit(values[0], dtype=_TYPES[type_]).alias(name)
     if len(found := {_only_text(value) for value in values}) == 1 and None not in found:
         return pl.lit(found.pop(), dtype=pl.String()).alias(name)
+    values = _compact(values, type_)
     kinds = {type(value) for value in values if not _is_scalar(value)}
     only_arrays = bool(kinds) and all(map(_is_array, (v for v in values if not _is_scalar(v))))
     heights = [part.height for part in parts]
@@ -58,6 +60,39 @@ def _column(name: str, type_: type, parts: Sequence[Rows]) -> pl.Series | pl.Exp
         return _of_coded(values, heights).alias(name)
     series = [_of_one(*pair, type_) for pair in zip(values, heights, strict=True)]
     return pl.concat(series).alias(name)
+
+
+def _compact(values: list[Any], type_: type) -> list[Any]:
+    """`values` without the lists of a few parts among many others, where something compact fits.
+
+    One list would have every part made into a series of its own.
+    """
+    kinds = set(map(type, values))
+    if list not in kinds or kinds <= {list, type(None)}:
+        return values
+    compact = _joined if Joined in kinds else _COMPACT[type_]
+    return [compact(value) if isinstance(value, list) else value for value in values]
+
+
+def _joined(texts: list[str | None]) -> Joined | list[str | None]:
+    """`texts` as lines, where none of them is empty or has several."""
+    lines = "\n".join(text or "" for text in texts)
+    one_each = lines.count("\n") == len(texts) - 1 and "" not in texts
+    return Joined(lines.encode()) if one_each else texts
+
+
+def _whole_numbers(values: list[int | None]) -> NDArray[np.int64] | list[int | None]:
+    import numpy as np  # noqa: PLC0415  # a small log needs no array
+
+    return values if None in values else np.array(values, np.int64)
+
+
+_COMPACT: dict[type, Callable[[list[Any]], Any]] = {
+    float: columns.numbers,
+    bool: columns.truths,
+    str: columns.texts,
+    int: _whole_numbers,
+}
 
 
 def _is_scalar(value: object) -> bool:

@@ -38,10 +38,12 @@ def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
     identified = doubtful.filter(~pl.col("plain") & _has_id())
     rest = doubtful.filter(pl.col("plain") | ~_has_id())
     identity = ["session", "speech_id", "request_id", "timestamp"]
+    close = rest.select(_is_close()).to_series()
     kept = pl.concat(
         [
             identified.unique(identity, keep="first", maintain_order=True)["row"],
-            rest.filter(~_repeats_line(kind))["row"],
+            rest.filter(~close)["row"],
+            rest.filter(close).filter(~_repeats_line(kind))["row"],
         ]
     )
     if len(kept) == doubtful.height:
@@ -102,6 +104,12 @@ def _has_id() -> pl.Expr:
     return pl.col("timestamp").is_not_null() & (
         pl.col("request_id").is_not_null() | pl.col("speech_id").is_not_null()
     )
+
+
+def _is_close() -> pl.Expr:
+    """Whether one beside it, in the order of time, lies so near that it may be repeated there."""
+    near = (pl.col("timestamp").diff() <= PLAIN_WINDOW).fill_null(value=False)
+    return near | near.shift(-1, fill_value=False)
 
 
 def _repeats_line(kind: str) -> pl.Expr:

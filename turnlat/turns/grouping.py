@@ -92,9 +92,12 @@ def _events(frames: Frames) -> pl.DataFrame:
         [_event_rows(kind, frames[kind].with_row_index("row")) for kind in _ORDER],
         how="diagonal",
     )
+    # Codes are grouped by sooner than texts.
+    sessions = pl.Enum(without_ids["session"].drop_nulls().sort())
     return (
         rows.drop_nulls("timestamp")
         .join(without_ids, on="session", how="semi")
+        .with_columns(pl.col("session").cast(sessions))
         .sort("session", "timestamp", "kind", "start")
     )
 
@@ -268,10 +271,14 @@ def _speeches(events: pl.DataFrame) -> pl.DataFrame:
     eou_speech = pl.col("speech").filter(_IS_EOU).first().over(segment)
     made_up = pl.concat_str(pl.lit("segment "), "segment", pl.lit("."), "answer")
     attempt = pl.concat_str(pl.lit("attempt "), "row")
-    return events.with_columns(
-        inferred_speech=pl.when(pl.col("attempt"))
-        .then(speech_key("session", attempt, given=False))
-        .when((pl.col("answer") == 0) & eou_speech.is_not_null())
-        .then(eou_speech)
-        .otherwise(speech_key("session", made_up, given=False))
-    ).select("kind", "row", "inferred_speech")
+    return (
+        events.with_columns(pl.col("session").cast(pl.String))
+        .with_columns(
+            inferred_speech=pl.when(pl.col("attempt"))
+            .then(speech_key("session", attempt, given=False))
+            .when((pl.col("answer") == 0) & eou_speech.is_not_null())
+            .then(eou_speech)
+            .otherwise(speech_key("session", made_up, given=False))
+        )
+        .select("kind", "row", "inferred_speech")
+    )
