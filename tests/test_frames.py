@@ -18,7 +18,6 @@ _VALUES: dict[type, st.SearchStrategy[Any]] = {
     int: st.integers(0, 2**40),
     str: st.sampled_from(["a", "speech_1", "x\ny", "", "é"]),
 }
-_COMPACT = {float: columns.numbers, bool: columns.truths, int: list, str: columns.texts}
 _DTYPES = {float: pl.Float64, bool: pl.Boolean, int: pl.Int64, str: pl.String}
 
 Parts = list[tuple[list[Any], str]]
@@ -35,7 +34,7 @@ def _held(type_: type, values: list[Any], how: str) -> Any:
     lines = "\n".join(value or "" for value in values) if how == "joined" else ""
     if how == "joined" and lines.count("\n") == len(values) - 1 and "" not in values:
         return Joined(lines.encode())
-    return list(values) if how == "list" else _COMPACT[type_](values)
+    return list(values) if how == "list" else columns.compact(values, type_)
 
 
 @pytest.mark.parametrize("type_", _VALUES)

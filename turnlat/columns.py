@@ -9,7 +9,7 @@ A column of `Rows` is one value that all rows have, or one of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -65,6 +65,28 @@ def texts(values: Sequence[str | None]) -> Coded | None:
     places = Places()
     codes = np.fromiter(map(places.__getitem__, values), np.int32, len(values))
     return Coded(codes, list(places))
+
+
+def whole_numbers(values: Sequence[int | None]) -> NDArray[np.int64] | Sequence[int | None]:
+    """A column of whole numbers; as it is where there are nulls, which no array holds."""
+    if None in values:
+        return values
+    import numpy as np  # noqa: PLC0415
+
+    return np.array(values, np.int64)
+
+
+def compact(values: Sequence[Any], type_: type) -> Any:
+    """A column of values of a type, in the way that it is held where they are many."""
+    return _COMPACT[type_](values)
+
+
+_COMPACT: dict[type, Callable[[Sequence[Any]], Any]] = {
+    float: numbers,
+    bool: truths,
+    str: texts,
+    int: whole_numbers,
+}
 
 
 class Places(dict[Any, int]):

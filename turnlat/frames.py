@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -70,8 +71,8 @@ def _compact(values: list[Any], type_: type) -> list[Any]:
     kinds = set(map(type, values))
     if list not in kinds or kinds <= {list, type(None)}:
         return values
-    compact = _joined if Joined in kinds else _COMPACT[type_]
-    return [compact(value) if isinstance(value, list) else value for value in values]
+    held = _joined if Joined in kinds else partial(columns.compact, type_=type_)
+    return [held(value) if isinstance(value, list) else value for value in values]
 
 
 def _joined(texts: list[str | None]) -> Joined | list[str | None]:
@@ -79,20 +80,6 @@ def _joined(texts: list[str | None]) -> Joined | list[str | None]:
     lines = "\n".join(text or "" for text in texts)
     one_each = lines.count("\n") == len(texts) - 1 and "" not in texts
     return Joined(lines.encode()) if one_each else texts
-
-
-def _whole_numbers(values: list[int | None]) -> NDArray[np.int64] | list[int | None]:
-    import numpy as np  # noqa: PLC0415  # a small log needs no array
-
-    return values if None in values else np.array(values, np.int64)
-
-
-_COMPACT: dict[type, Callable[[list[Any]], Any]] = {
-    float: columns.numbers,
-    bool: columns.truths,
-    str: columns.texts,
-    int: _whole_numbers,
-}
 
 
 def _is_scalar(value: object) -> bool:

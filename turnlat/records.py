@@ -422,16 +422,9 @@ class Collector:
         if len(pairs) < _FEW:
             return Rows(len(pairs), dict(values))
         types = schema(kind, self.keep)
-        compact = {name: _COMPACT[types[name]](column) for name, column in values.items()}
+        compact = {name: columns.compact(column, types[name]) for name, column in values.items()}
         return Rows(len(pairs), compact)
 
 
 _FEW = 2_000
 """Fewer records are worth no arrays, whose library takes longer to load."""
-
-_COMPACT: dict[type, typing.Callable[[list[typing.Any]], object]] = {
-    float: columns.numbers,
-    bool: columns.truths,
-    str: columns.texts,
-    int: list,
-}
