@@ -42,6 +42,6 @@ def test_a_rank_tells_what_kind_of_key_a_session_has(
 ) -> None:
     log = write_log(tmp_path / "agent.jsonl", [eou("a", 0) | key])
     records = local.gather(sources.find([str(log)]), Options())
-    rank = sessions.assign(records.frames)["eou"]["session_rank"].item()
+    rank = sessions.assign(records.coded()).frames["eou"]["session_rank"].item()
     assert (rank <= sessions.NAMED_RANK, rank >= sessions.PLACE_RANK) == (named, place)
     assert (rank == sessions.SOURCE_RANK) == (not key)

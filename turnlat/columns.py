@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Coded(NamedTuple):
     """Texts of which few are different."""
 
-    codes: NDArray[np.int32]
+    codes: NDArray[np.integer[Any]]
     """The place in `texts` of each row's."""
     texts: Sequence[str | None]
 
@@ -28,7 +28,7 @@ class Coded(NamedTuple):
 class Joined(NamedTuple):
     """Texts of which most are different: each in a line of its own, an empty one for null."""
 
-    lines: bytes
+    lines: bytes | NDArray[np.uint8]
 
 
 class Rows(NamedTuple):
@@ -38,6 +38,26 @@ class Rows(NamedTuple):
     columns: dict[str, Any]
     before: int = 0
     """How many lines of the file come before the one that the column `line` calls 0."""
+
+
+def chosen(rows: Rows, places: NDArray[np.int64]) -> Rows:
+    """The rows at some places."""
+    columns = {name: _chosen(column, places) for name, column in rows.columns.items()}
+    return Rows(len(places), columns, rows.before)
+
+
+def _chosen(column: Any, places: NDArray[np.int64]) -> Any:
+    if isinstance(column, Coded):
+        return Coded(column.codes[places], column.texts)
+    if isinstance(column, Joined):
+        texts = bytes(column.lines).split(b"\n")
+        return Joined(b"\n".join([texts[place] for place in places]))
+    if isinstance(column, list):
+        return [column[place] for place in places]
+    return column if column is None or isinstance(column, _SCALARS) else column[places]
+
+
+_SCALARS = (str, bool, int, float)
 
 
 def numbers(values: Sequence[float | None]) -> NDArray[np.float64] | None:

@@ -115,7 +115,8 @@ def _read(built: Turns, session: str, turn: int | None, found: list[Source]) -> 
     numbered = built.frame.with_row_index("row").filter(session=session)
     rows = numbered if turn is None else numbered.filter(turn=turn)
     records = members.of(built).join(rows.select("row"), on="row", how="semi")
-    frames = {kind: frame.filter(session=session) for kind, frame in built.frames.items()}
+    number = built.sessions.index_of(session)
+    frames = {kind: frame.filter(session=number) for kind, frame in built.frames.items()}
     words = _worded(frames)
     wanted = {*records.select("source", "line").rows(), *(place for _, _, place in words)}
     lines = _lines(found, wanted)
@@ -143,10 +144,8 @@ def _audio(tts: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
         .filter("audible")
         .drop_nulls(["heard_at", "audio_duration"])
     )
-    return (
-        latency.play(ordering.by(heard, "row", "first_start").lazy())
-        .select("row", "fills", start="plays_from", end="plays_until")
-        .collect(engine="in-memory")
+    return latency.play(ordering.by(heard, "row", "first_start"), "row").select(
+        "row", "fills", start="plays_from", end="plays_until"
     )
 
 

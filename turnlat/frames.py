@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -23,17 +24,96 @@ _TYPES: dict[type, pl.DataType] = {
 }
 _NULLS = {float: ("float64", float("nan")), int: ("int64", 0), bool: ("int8", -1)}
 """How arrays hold a column of each type, and a null in it."""
+_NO_NAMES: Mapping[str, Names] = {}
 
 
-def build(types: Mapping[str, type], parts: Sequence[Rows]) -> pl.DataFrame:
+class Names:
+    """The different texts of some columns, in their order; coded columns hold places of them."""
+
+    def __init__(self, texts: pl.Series) -> None:
+        self.texts = texts.drop_nulls().unique().sort()
+        self._held: dict[int, slice] = {}
+        self._places = pl.Series(dtype=pl.UInt32)
+
+    @classmethod
+    def of(cls, columns: Iterable[str], parts: Iterable[Rows]) -> Names:
+        """Those of some columns of `parts`, which `column` knows then."""
+        held = [part.columns.get(name) for part in parts for name in columns]
+        lists = {id(texts): texts for texts in map(_texts, held)}
+        texts = pl.Series(list(itertools.chain.from_iterable(lists.values())), dtype=pl.String)
+        names = cls(texts)
+        ends = list(itertools.accumulate(map(len, lists.values()), initial=0))
+        names._held = dict(zip(lists, map(slice, ends, ends[1:]), strict=True))
+        names._places = names.code(texts)
+        return names
+
+    def code(self, texts: pl.Series) -> pl.Series:
+        """The places of `texts`."""
+        places = self.texts.to_frame("text").with_row_index("place")
+        found = texts.to_frame("text").join(places, on="text", how="left", maintain_order="left")
+        return found["place"]
+
+    def column(self, values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
+        """The places of the texts of a column of all parts."""
+        held = [self._held[id(_texts(value))] for value in values]
+        if any(isinstance(value, Coded) for value in values):
+            return self._of_codes(values, heights, held)
+        parts = zip(values, heights, map(self._places.__getitem__, held), strict=True)
+        return pl.concat(
+            places if isinstance(value, list) else places.new_from_index(0, height)
+            for value, height, places in parts
+        )
+
+    def _of_codes(
+        self, values: Sequence[Any], heights: Sequence[int], held: Sequence[slice]
+    ) -> pl.Series:
+        import numpy as np  # noqa: PLC0415  # a small log needs no array
+
+        parts = zip(values, heights, map(self._array.__getitem__, held), strict=True)
+        whole = np.concatenate(
+            [
+                places[value.codes] if isinstance(value, Coded) else np.resize(places, height)
+                for value, height, places in parts
+            ]
+        )
+        column = pl.Series(whole)
+        return column.replace(_NOWHERE, None) if self._places.has_nulls() else column
+
+    @cached_property
+    def _array(self) -> NDArray[np.uint32]:
+        return self._places.fill_null(_NOWHERE).to_numpy()
+
+
+_NOWHERE = 2**32 - 1
+
+
+def _texts(values: Coded | Sequence[str | None] | str | None) -> Sequence[str | None]:
+    """What a column of one part holds: the texts of its rows, or those that these have."""
+    if isinstance(values, Coded):
+        return values.texts
+    return values if isinstance(values, list) else _alone(values)
+
+
+@cache
+def _alone(text: str | None) -> Sequence[str | None]:
+    return [text]
+
+
+def build(
+    types: Mapping[str, type], parts: Sequence[Rows], coded: Mapping[str, Names] = _NO_NAMES
+) -> pl.DataFrame:
     """The rows of all `parts` in their order; each column has the type that is told.
 
-    The columns are taken out of the parts, so that none is ever in memory twice.
+    Columns of which `coded` has the names hold the names' places. The columns are taken out of the
+    parts, so that none is ever in memory twice.
     """
+    schema = {
+        name: pl.UInt32() if name in coded else _TYPES[type_] for name, type_ in types.items()
+    }
     parts = [part for part in parts if part.height]
     if not parts:
-        return pl.DataFrame(schema={name: _TYPES[type_] for name, type_ in types.items()})
-    made = [_column(name, type_, parts) for name, type_ in types.items()]
+        return pl.DataFrame(schema=schema)
+    made = [_column(name, type_, parts, coded.get(name)) for name, type_ in types.items()]
     # A literal takes no memory, however many the rows are.
     full = pl.DataFrame([column for column in made if isinstance(column, pl.Series)])
     return full.with_columns(column for column in made if isinstance(column, pl.Expr)).select(
@@ -41,26 +121,34 @@ def build(types: Mapping[str, type], parts: Sequence[Rows]) -> pl.DataFrame:
     )
 
 
-def _column(name: str, type_: type, parts: Sequence[Rows]) -> pl.Series | pl.Expr:
+def _column(
+    name: str, type_: type, parts: Sequence[Rows], names: Names | None
+) -> pl.Series | pl.Expr:
     values = [part.columns.pop(name, None) for part in parts]
+    heights = [part.height for part in parts]
+    if names is not None:
+        return names.column(values, heights).alias(name)
     if name == "line":
         values = [_lines(*pair) for pair in zip(values, parts, strict=True)]
+    return _of_type(values, type_, heights).alias(name)
+
+
+def _of_type(values: list[Any], type_: type, heights: list[int]) -> pl.Series | pl.Expr:
     if all(_is_scalar(value) for value in values) and len(set(values)) == 1:
-        return pl.lit(values[0], dtype=_TYPES[type_]).alias(name)
+        return pl.lit(values[0], dtype=_TYPES[type_])
     if len(found := {_only_text(value) for value in values}) == 1 and None not in found:
-        return pl.lit(found.pop(), dtype=pl.String()).alias(name)
+        return pl.lit(found.pop(), dtype=pl.String())
     values = _compact(values, type_)
     kinds = {type(value) for value in values if not _is_scalar(value)}
     only_arrays = bool(kinds) and all(map(_is_array, (v for v in values if not _is_scalar(v))))
-    heights = [part.height for part in parts]
     if only_arrays:
-        return _of_arrays(values, type_, heights).alias(name)
+        return _of_arrays(values, type_, heights)
     if kinds == {Joined} and all(value is None or type(value) is Joined for value in values):
-        return _of_joined(values, heights).alias(name)
+        return _of_joined(values, heights)
     if type_ is str and list not in kinds and Joined not in kinds:
-        return _of_coded(values, heights).alias(name)
+        return _of_coded(values, heights)
     series = [_of_one(*pair, type_) for pair in zip(values, heights, strict=True)]
-    return pl.concat(series).alias(name)
+    return pl.concat(series)
 
 
 def _compact(values: list[Any], type_: type) -> list[Any]:
@@ -101,7 +189,7 @@ def _is_array(value: object) -> bool:
 def _lines(lines: Any, part: Rows) -> list[int] | NDArray[np.int64]:
     if isinstance(lines, list):
         return [line + part.before for line in lines]
-    return lines + part.before  # type: ignore[no-any-return]
+    return lines.astype("int64") + part.before  # type: ignore[no-any-return]
 
 
 def _of_one(value: Any, height: int, type_: type) -> pl.Series:
@@ -134,7 +222,7 @@ def _of_arrays(values: Sequence[Any], type_: type, heights: Sequence[int]) -> pl
 
 def _of_joined(values: Sequence[Joined | None], heights: Sequence[int]) -> pl.Series:
     lines = [
-        b"\n" * (height - 1) if value is None else value.lines
+        b"\n" * (height - 1) if value is None else bytes(value.lines)
         for value, height in zip(values, heights, strict=True)
     ]
     split = pl.Series([b"\n".join(lines).decode()]).str.split("\n").explode()

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -325,6 +325,20 @@ class Tally:
         )
 
 
+CODED = {"speeches": ("speech_id",), "origins": ("job_id", "room_id", "room", "hook_session")}
+"""Columns whose texts have numbers in the frames that turns are made from.
+
+Those of one name share the numbers, which are in the order of the texts.
+"""
+
+
+class CodedFrames(NamedTuple):
+    """Frames whose columns of `CODED` hold the places of their texts among `names`."""
+
+    frames: dict[str, pl.DataFrame]
+    names: dict[str, pl.Series]
+
+
 @dataclass(frozen=True)
 class Records:
     """All records of some lines, and the tally of those lines."""
@@ -340,12 +354,34 @@ class Records:
         """Records of all kinds."""
         return sum(rows.height for parts in self.rows.values() for rows in parts)
 
+    @property
+    def are_rows(self) -> bool:
+        """Whether they have not gone over into frames yet."""
+        return "frames" not in vars(self)
+
     @cached_property
     def frames(self) -> dict[str, pl.DataFrame]:
         """One frame per kind; what `rows` hold goes over into them, so that it is there once."""
         from turnlat import frames  # noqa: PLC0415  # polars loads here, and readers need none
 
         return {kind: frames.build(schema(kind, self.keep), self.rows[kind]) for kind in KINDS}
+
+    def coded(self) -> CodedFrames:
+        """The frames with places for the texts that rules compare; `frames` must not be used then.
+
+        They go over into them where they are not frames yet.
+        """
+        from turnlat.frames import Names, build  # noqa: PLC0415  # as above
+
+        if not self.are_rows:
+            return _coded(self.frames)
+        parts = [part for parts in self.rows.values() for part in parts]
+        named = {space: Names.of(columns, parts) for space, columns in CODED.items()}
+        names = {column: named[space] for space, columns in CODED.items() for column in columns}
+        return CodedFrames(
+            {kind: build(schema(kind, self.keep), self.rows[kind], names) for kind in KINDS},
+            {space: each.texts for space, each in named.items()},
+        )
 
     @classmethod
     def of_frames(
@@ -371,10 +407,31 @@ class Records:
         """All parts as one, in their order."""
         parts = list(parts)
         tally = sum((part.tally for part in parts), Tally())
-        if any("frames" in vars(part) for part in parts):
+        if not all(part.are_rows for part in parts):
             return cls.of_frames(_stacked(parts), tally, keep)
         rows = {kind: [rows for part in parts for rows in part.rows[kind]] for kind in KINDS}
         return cls(rows, tally, keep)
+
+
+def _coded(frames: dict[str, pl.DataFrame]) -> CodedFrames:
+    """The same of frames with texts."""
+    import polars as pl  # noqa: PLC0415  # readers need none
+
+    from turnlat.frames import Names  # noqa: PLC0415  # as above
+
+    names = {
+        space: Names(pl.concat(frame[name] for frame in frames.values() for name in columns))
+        for space, columns in CODED.items()
+    }
+    coded = {
+        kind: frame.with_columns(
+            names[space].code(frame[name]).alias(name)
+            for space, columns in CODED.items()
+            for name in columns
+        )
+        for kind, frame in frames.items()
+    }
+    return CodedFrames(coded, {space: each.texts for space, each in names.items()})
 
 
 def _stacked(parts: Sequence[Records]) -> dict[str, pl.DataFrame]:

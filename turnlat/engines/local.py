@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
+from typing import NamedTuple
+
+import polars as pl
 
 from turnlat import turns
 from turnlat.engines import Tables
@@ -14,9 +20,13 @@ from turnlat.reading.ranges import RANGE_BYTES
 from turnlat.records import Records, Tally
 from turnlat.sources import BLOCK_BYTES, Source
 from turnlat.summaries import tools, transcriptions, usage
+from turnlat.turns import Ledger, Turns, table
 from turnlat.units import plural
 
 _AS_IT_IS = Options()
+
+SHARD_RECORDS = 200_000
+"""How many records make their turns together: more take more memory, fewer more time."""
 
 
 def tabulate(
@@ -35,23 +45,59 @@ def tabulate(
         return tabulate_with(readers, sources)
 
 
-def tabulate_with(readers: Readers, sources: Iterable[Source]) -> Tables:
+def tabulate_with(
+    readers: Readers, sources: Iterable[Source], shard_records: int = SHARD_RECORDS
+) -> Tables:
     """What `tabulate` gives, with `readers` that may have begun."""
     records, broken = gather_with(readers, sources)
-    built = turns.build(records)
+    parts = [_Part.of(turns.build(shard)) for shard in _shards(records, shard_records)]
+    ledger = functools.reduce(operator.add, (part.ledger for part in parts))
+    found = functools.reduce(operator.add, (part.found for part in parts))
     return Tables(
-        frame=built.frame,
-        transcriptions=transcriptions.summarize(built.frames["stt"], built.frames["transcript"]),
-        tools=tools.summarize(built.frames["tool"]),
-        usage=usage.summarize(built.frames),
-        ledger=built.ledger,
+        frame=table.joined([part.frame for part in parts]),
+        transcriptions=transcriptions.joined([part.transcriptions for part in parts]),
+        tools=tools.summarize(pl.concat(part.tools for part in parts)),
+        usage=usage.summarize([part.usage for part in parts]),
+        ledger=ledger,
         bad_lines=records.tally.bad_lines,
         shapes=dict(records.tally.shapes),
         unknown=dict(records.tally.unknown),
         rejected=records.tally.rejected,
         broken=broken,
-        notes=built.notes,
+        notes=turns.notes(found, ledger),
     )
+
+
+class _Part(NamedTuple):
+    """What is kept of the turns of one shard."""
+
+    frame: pl.DataFrame
+    transcriptions: pl.DataFrame
+    tools: pl.DataFrame
+    usage: pl.DataFrame
+    ledger: Ledger
+    found: Counter[str]
+
+    @classmethod
+    def of(cls, built: Turns) -> _Part:
+        stt, transcripts = built.frames["stt"], built.frames["transcript"]
+        return cls(
+            built.frame,
+            transcriptions.summarize(stt, transcripts, built.sessions),
+            built.frames["tool"].select(tools.COLUMNS),
+            usage.count(built.frames),
+            built.ledger,
+            built.found,
+        )
+
+
+def _shards(records: Records, most: int) -> Iterable[Records]:
+    """`records` in parts that make their turns apart, where they are more than so many."""
+    if records.count <= most:
+        return [records]
+    from turnlat.turns import shards  # noqa: PLC0415  # numpy loads here, and small logs need none
+
+    return shards.split(records, most)
 
 
 def gather(sources: Iterable[Source], options: Options = _AS_IT_IS) -> Records:

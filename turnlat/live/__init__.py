@@ -98,7 +98,7 @@ class Watch:
 
     def ledger(self) -> Ledger:
         """Where all lines, records and speeches so far ended up."""
-        whole = _sum(self._past_ledger, self._live.build().ledger)
+        whole = self._past_ledger + self._live.build().ledger
         lines = ("lines", "metric", "other", "blank", "bad", "joined")
         return replace(whole, **{name: getattr(self._tally, name) for name in lines})
 
@@ -212,7 +212,7 @@ class Watch:
         counted = rows.drop_nulls("turn").group_by("session").agg(pl.col("turn").max())
         self._turns_before |= dict(counted.iter_rows())
         self._past = pl.concat([self._past, _contract(rows)]).tail(HISTORY)
-        self._past_ledger = _sum(self._past_ledger, self._live.build_of(numbers).ledger)
+        self._past_ledger += self._live.build_of(numbers).ledger
         self._live.forget(numbers)
         self._told -= set(numbers)
         self._told_speeches -= set(rows.select("session", "speech_id").drop_nulls().rows())
@@ -225,11 +225,6 @@ class Watch:
 def _contract(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows without what only this module knows of them."""
     return rows.drop(*_STATE, strict=False)
-
-
-def _sum(one: Ledger, other: Ledger) -> Ledger:
-    counts = other.flat()
-    return Ledger.from_flat({name: n + counts[name] for name, n in one.flat().items()})
 
 
 def _without_tally(records: Records) -> Records:

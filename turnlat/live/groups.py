@@ -74,7 +74,11 @@ def own_sessions(records: Records) -> sessions.Frames:
         )
         for kind, frame in records.frames.items()
     }
-    return sessions.assign(alone)
+    found, names = sessions.assign(Records.of_frames(alone, records.tally).coded())
+    return {
+        kind: frame.with_columns(session=names.gather(frame["session"]))
+        for kind, frame in found.items()
+    }
 
 
 def keys_of(kind: str, frame: pl.DataFrame) -> Iterator[tuple[Hashable, ...]]:

@@ -15,7 +15,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeAlias, cast
@@ -23,6 +23,7 @@ from typing import Any, TypeAlias, cast
 from turnlat.blocks import Block
 from turnlat.errors import TurnlatError
 from turnlat.readers import LineReader, Options
+from turnlat.reading import parcels
 from turnlat.reading.ranges import Range
 from turnlat.records import Records
 
@@ -71,7 +72,7 @@ class Workers:
         """
         for connection in cast("list[Connection]", wait(self._results)):
             try:
-                found = pickle.loads(connection.recv_bytes())  # noqa: S301  # of our own process
+                found = parcels.receive(connection)
             except EOFError:
                 raise WorkerDiedError from None
             if isinstance(found, Exception):
@@ -135,7 +136,7 @@ def _work(
     gc.disable()  # columns have no cycles
     waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     # The next task is read while nobody fetches the result of the last one.
-    sender = threading.Thread(target=_send, args=(waiting, results))
+    sender = threading.Thread(target=_send, args=(waiting, results, parcels.send))
     sender.start()
     with suppress(EOFError):
         while True:
@@ -154,10 +155,14 @@ def _result(message: bytes, options: Options) -> bytes:
         found: object = (number, (records, reader.is_open))
     except Exception as error:  # noqa: BLE001  # it is raised again where the result is awaited
         found = error
-    return pickle.dumps(found, _PROTOCOL)
+    return parcels.packed(found)
 
 
-def _send(waiting: queue.SimpleQueue[bytes | None], results: Connection) -> None:
-    with suppress(OSError):  # nobody waits for the result any more
-        while (result := waiting.get()) is not None:
-            results.send_bytes(result)
+def _send(
+    waiting: queue.SimpleQueue[bytes | None],
+    connection: Connection,
+    send: Callable[[Connection, bytes], None] = Connection.send_bytes,
+) -> None:
+    with suppress(OSError):  # nobody waits for it any more
+        while (message := waiting.get()) is not None:
+            send(connection, message)

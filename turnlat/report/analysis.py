@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from turnlat.errors import UsageError
-from turnlat.metrics import COMPONENTS
+from turnlat.metrics import COMPONENTS, METRICS
 from turnlat.notes import TURN_NOTES, Note
 from turnlat.report import Column, Exhibits, Report, Table, Waterfall, columns
 from turnlat.run import Run
@@ -36,6 +36,7 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
     Raises `UsageError` where `by` is no column of the turn table.
     """
     turns, split = _split(run, by)
+    turns = turns.select({*METRICS, *_OF_SLOWEST, *([split] if split else [])} & {*turns.columns})
     over, notes = latency.population(turns) if split != "outcome" else (turns, [])
     statistics = latency.summarize(over, split)
     frames = {
@@ -54,7 +55,7 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
             *_overview(frames, split, over, worst, PAGE_ROWS),
             _ledger_table(frames["ledger"]),
         ]
-        return exhibits.of_run(run, tables, over)
+        return exhibits.of_run(run, tables, run.frame if split == "outcome" else None)
 
     if table:
         shown = _full_table(table, frames, split)
@@ -207,6 +208,10 @@ def _latency_row(row: dict[str, Any], by: str | None, wait: float | None) -> tup
         row["max"],
         share,
     )
+
+
+_OF_SLOWEST = ("outcome", "session", "turn", "source", "line", "notes")
+"""What the table of the slowest turns tells of them beside their metrics."""
 
 
 def _slowest_table(turns: pl.DataFrame, worst: int) -> Table:

@@ -10,6 +10,10 @@ SCHEMA: dict[str, pl.DataType] = (
 )  # fmt: skip
 
 
+COLUMNS = ("name", "duration", "is_error")
+"""What is needed of the records of tools."""
+
+
 def summarize(tools: pl.DataFrame) -> pl.DataFrame:
     """One row per tool, in seconds; `timed` counts the calls whose duration is known.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 SCHEMA: dict[str, pl.DataType] = {
@@ -23,7 +25,7 @@ SLACK = 0.1
 _KEYS = ("session", "request_id", "model_name")
 
 
-def summarize(stt: pl.DataFrame, transcripts: pl.DataFrame) -> pl.DataFrame:
+def summarize(stt: pl.DataFrame, transcripts: pl.DataFrame, sessions: pl.Series) -> pl.DataFrame:
     """One row per request id, or per session and model for records without one.
 
     `processing_time` is null when streamed: LiveKit reports no duration then (livekit/agents
@@ -49,8 +51,16 @@ def summarize(stt: pl.DataFrame, transcripts: pl.DataFrame) -> pl.DataFrame:
             ),
         )
         .sort("session", "request_id", "stt_model", nulls_last=True)
+        .with_columns(session=pl.lit(sessions).gather(pl.col("session")))
         .select(pl.col(name).cast(type_) for name, type_ in SCHEMA.items())
     )
+
+
+def joined(summaries: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """One summary of those of several shards, whose sessions are others."""
+    if len(summaries) == 1:
+        return summaries[0]
+    return pl.concat(summaries).sort("session", nulls_last=True, maintain_order=True)
 
 
 def _requests(stt: pl.DataFrame) -> pl.DataFrame:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import polars as pl
 
 from turnlat.notes import Note
-from turnlat.records import KINDS, Records
+from turnlat.records import KINDS, Records, Tally
 from turnlat.turns import (
     duplicates,
     grouping,
     latency,
     merging,
     messages,
+    ordering,
     reported,
     sentinels,
     sessions,
@@ -25,56 +27,71 @@ from turnlat.turns import (
 from turnlat.turns.ledger import OUTCOMES, Ledger
 from turnlat.turns.sessions import Frames
 
-__all__ = ["Ledger", "Turns", "build"]
+__all__ = ["Ledger", "Turns", "build", "notes"]
 
 
 @dataclass(frozen=True)
 class Turns:
-    """The turn table, the records that it was made from, the ledger and the notes."""
+    """The turn table, the records that it was made from, the ledger, and what notes are about."""
 
     frame: pl.DataFrame
     """One row per turn or speech: the columns of `table.COLUMNS`, `recorded_at`, kept fields."""
     frames: Frames
-    """The records without duplicates, with `session`."""
+    """The records without duplicates, with `session`, a place in `sessions`."""
+    sessions: pl.Series
+    """The names of the sessions."""
     ledger: Ledger
-    notes: list[Note]
+    found: Counter[str]
+    """What notes about a whole run count; that of several parts of a run adds up."""
 
 
 def build(records: Records) -> Turns:
     """All turns and speeches of `records`."""
-    unique, repeated = duplicates.drop(sessions.assign(records.frames))
+    coded = records.coded()
+    assigned, names = sessions.assign(coded)
+    unique, repeated = duplicates.drop(assigned)
     whole, merged = merging.merge(unique)
     seated = sessions.seat_messages(whole)
-    grouped = speeches.numbered(states.lone(grouping.infer(sentinels.clean(seated))))
+    identified = speeches.identified(sentinels.clean(seated))
+    grouped = speeches.numbered(states.lone(grouping.infer(identified)))
     frames = speeches.with_starts(grouped)
     heard = states.hear(speeches.of(frames), frames)
     stitched = stitching.outcomes(stitching.stitch(heard))
-    turns = stitched.filter(pl.col("taken_by").is_null())
     attributed = _attribute(frames, stitched)
-    attributed["tts"] = latency.hear(attributed["tts"], turns)
-    timed = states.differs(latency.of_speaking(turns, attributed), attributed["state"])
+    attributed["tts"] = latency.hear(attributed["tts"], stitched)
+    timed = states.differs(latency.of_speaking(stitched, attributed), attributed["state"])
     spoken = reported.fill(timed, attributed["chat"])
-    frame = table.assemble(spoken, stitched, attributed, records.keep)
+    rows = table.assemble(spoken, stitched, attributed, records.keep)
+    frame = table.named(rows, coded.names | {"sessions": names})
     ledger = _ledger(records, attributed, frame, repeated + merged)
-    notes = _run_notes(records, attributed, frame, ledger)
-    if merged:
-        notes.append(Note.of("merged", merged))
-    return Turns(frame, attributed, ledger, notes)
+    found = _found(records.tally, attributed, frame)
+    found["merged"] = merged
+    return Turns(frame, attributed, names, ledger, found)
 
 
 def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:
-    """Give every record the turn that it belongs to; null for those without a speech."""
-    part = stitched.select("speech", "turn_speech", "fills", heard_at="first_audio")
+    """Give every record the turn that it belongs to; null for those without a speech.
+
+    LLM and TTS records of a turn lie together, in the order in which their work began.
+    """
+    part = stitched.select("turn_speech", "fills", heard_at="first_audio")
     spoken = {
-        kind: frames[kind].join(
-            part if kind == "created" else part.drop("heard_at"),
-            on="speech",
-            how="left",
-            maintain_order="left",
+        kind: frames[kind].hstack(
+            (part if kind == "created" else part.drop("heard_at")).select(
+                pl.all().gather(frames[kind]["speech"])
+            )
         )
         for kind in sessions.OF_SPEECHES
     }
+    if stitched["taken_by"].count():
+        spoken |= {
+            kind: ordering.by(spoken[kind], "turn_speech", *_STARTS.get(kind, ()), "timestamp")
+            for kind in sessions.OF_SPEECHES
+        }
     return frames | spoken | {"chat": messages.attribute(frames)}
+
+
+_STARTS = dict.fromkeys(("llm", "tts"), ("first_start",))
 
 
 def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int) -> Ledger:
@@ -102,19 +119,34 @@ def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int)
     )
 
 
-def _run_notes(records: Records, frames: Frames, frame: pl.DataFrame, ledger: Ledger) -> list[Note]:
-    """What a reader must know about the whole run, beside the notes of its turns."""
-    tally = records.tally
+def _found(tally: Tally, frames: Frames, frame: pl.DataFrame) -> Counter[str]:
     said = frames["chat"].filter("alone")["exchange"].drop_nulls().n_unique()
+    return Counter(
+        {
+            "rows": frame.height,
+            "eous": frames["eou"].height,
+            "inferred": frame.filter(pl.col("grouping") == "inferred").height - said,
+            "messages": said,
+            "not-finite": tally.not_finite,
+            "wrapped": tally.wrapped,
+            "undated": tally.undated,
+            "dropped": int(frames["loss"]["dropped"].sum()),
+        }
+    )
+
+
+def notes(found: Counter[str], ledger: Ledger) -> list[Note]:
+    """What a reader must know about the whole run, beside the notes of its turns."""
     counts = {
-        "inferred": frame.filter(pl.col("grouping") == "inferred").height - said,
-        "messages": said,
-        "no-eou": 0 if records.frames["eou"].height or said else frame.height,
+        "inferred": found["inferred"],
+        "messages": found["messages"],
+        "no-eou": 0 if found["eous"] or found["messages"] else found["rows"],
         "unmeasured": ledger.outcomes["unmeasured"],
         "unattributed": ledger.unattributed,
-        "not-finite": tally.not_finite,
-        "wrapped": tally.wrapped,
-        "undated": tally.undated,
-        "dropped": int(frames["loss"]["dropped"].sum()),
+        "not-finite": found["not-finite"],
+        "wrapped": found["wrapped"],
+        "undated": found["undated"],
+        "dropped": found["dropped"],
+        "merged": found["merged"],
     }
     return [Note.of(code, count) for code, count in counts.items() if count]

@@ -33,7 +33,10 @@ def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
         return frame
     ordered = frame if _each_is_below(frame) else _in_order(frame)
     numbered = ordered.with_row_index("row")
-    alone = ordered.select(~pl.col("plain") & pl.col("timestamp").is_unique()).to_series()
+    time = pl.col("timestamp")
+    alone = ordered.select(
+        ~pl.col("plain") & time.ne_missing(time.shift()) & time.ne_missing(time.shift(-1))
+    ).to_series()
     doubtful = numbered.filter(~alone)
     identified = doubtful.filter(~pl.col("plain") & _has_id())
     rest = doubtful.filter(pl.col("plain") | ~_has_id())

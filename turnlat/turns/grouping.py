@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from turnlat.turns.sessions import Frames, speech_key
+from turnlat.turns.groups import after_last, rows_of
+from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 PREEMPTIVE_LEAD = 2.0
 """Preemptive generation starts at most this many seconds before its user stopped."""
@@ -40,41 +41,30 @@ _AUDIBLE = _IS_TTS & pl.col("audible")
 
 
 def infer(frames: Frames) -> Frames:
-    """Add `speech`, filled in the sessions that have none, and `inferred`, which marks those.
+    """Fill `speech` in the sessions that have none, and add `inferred`, which marks those.
 
     LLM and TTS records without a speech id in other sessions keep null: they are unattributed.
     """
-    keyed = frames | {
-        kind: frames[kind].with_columns(speech=speech_key("session", pl.col("speech_id")))
-        for kind in _ORDER
-    }
-    if not any(frames[kind]["speech_id"].null_count() for kind in ("llm", "tts")):
-        return keyed | {kind: _own(kind, keyed[kind]) for kind in _ORDER}
-    events = _events(keyed)
-    speeches = _speeches(_early_answers(_answers(_preemptive(_segments(events)))))
-    return keyed | {kind: _fill(kind, keyed[kind], speeches) for kind in _ORDER}
+    free = after_last(*(frames[kind]["speech"] for kind in OF_SPEECHES))
+    own = {kind: _own(kind, frames[kind], free) for kind in _ORDER}
+    if not any(frames[kind]["speech"].null_count() for kind in ("llm", "tts")):
+        return frames | own
+    events = _early_answers(_answers(_preemptive(_segments(_events(frames)))))
+    speeches = _speeches(events, free + frames["eou"].height, frames["llm"].height)
+    return frames | {kind: _fill(kind, own[kind], speeches) for kind in _ORDER}
 
 
 def _fill(kind: str, frame: pl.DataFrame, speeches: pl.DataFrame) -> pl.DataFrame:
     """`frame` with the inferred speeches."""
-    found = speeches.filter(pl.col("kind") == _ORDER[kind]).select("row", "inferred_speech")
-    return (
-        _own(kind, frame)
-        .with_row_index("row")
-        .join(found, on="row", how="left", maintain_order="left")
-        .with_columns(
-            speech=pl.coalesce("inferred_speech", "speech"),
-            inferred=pl.col("inferred_speech").is_not_null(),
-        )
-        .drop("row", "inferred_speech")
-    )
+    found = speeches.filter(pl.col("kind") == _ORDER[kind])
+    speech = found["inferred_speech"].gather(rows_of(found["row"], frame.height))
+    return frame.with_columns(speech=pl.coalesce(speech, "speech"), inferred=speech.is_not_null())
 
 
-def _own(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
+def _own(kind: str, frame: pl.DataFrame, free: int) -> pl.DataFrame:
     """`frame` with nothing inferred; an EOU without an id is its own speech."""
     if kind == "eou" and frame["speech"].null_count():
-        row = pl.concat_str(pl.lit("eou "), pl.int_range(pl.len()))
-        lone = speech_key("session", row, given=False)
+        lone = pl.int_range(free, free + pl.len(), dtype=pl.UInt32)
         frame = frame.with_columns(speech=pl.coalesce("speech", lone))
     return frame.with_columns(inferred=pl.lit(value=False))
 
@@ -92,12 +82,9 @@ def _events(frames: Frames) -> pl.DataFrame:
         [_event_rows(kind, frames[kind].with_row_index("row")) for kind in _ORDER],
         how="diagonal",
     )
-    # Codes are grouped by sooner than texts.
-    sessions = pl.Enum(without_ids["session"].drop_nulls().sort())
     return (
         rows.drop_nulls("timestamp")
         .join(without_ids, on="session", how="semi")
-        .with_columns(pl.col("session").cast(sessions))
         .sort("session", "timestamp", "kind", "start")
     )
 
@@ -265,20 +252,20 @@ def _early_answers(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _speeches(events: pl.DataFrame) -> pl.DataFrame:
+def _speeches(events: pl.DataFrame, free: int, llm_records: int) -> pl.DataFrame:
     """The speech of every event: its EOU's own where that has an id, else one made up."""
     segment = ["session", "segment"]
     eou_speech = pl.col("speech").filter(_IS_EOU).first().over(segment)
-    made_up = pl.concat_str(pl.lit("segment "), "segment", pl.lit("."), "answer")
-    attempt = pl.concat_str(pl.lit("attempt "), "row")
-    return (
-        events.with_columns(pl.col("session").cast(pl.String))
-        .with_columns(
-            inferred_speech=pl.when(pl.col("attempt"))
-            .then(speech_key("session", attempt, given=False))
-            .when((pl.col("answer") == 0) & eou_speech.is_not_null())
-            .then(eou_speech)
-            .otherwise(speech_key("session", made_up, given=False))
-        )
-        .select("kind", "row", "inferred_speech")
+    made_up = pl.col("session").to_physical().cast(pl.Int64)
+    for part in ("segment", "answer"):
+        made_up = made_up * (pl.col(part).max() + 1) + pl.col(part)
+    return events.select(
+        "kind",
+        "row",
+        inferred_speech=pl.when("attempt")
+        .then(free + pl.col("row"))
+        .when((pl.col("answer") == 0) & eou_speech.is_not_null())
+        .then(eou_speech)
+        .otherwise(free + llm_records + made_up.rank("dense"))
+        .cast(pl.UInt32),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import polars as pl
 
 from turnlat.metrics import COMPONENTS, DEFAULT_TOTAL
-from turnlat.turns import ordering
+from turnlat.turns.groups import Groups, least
 from turnlat.turns.sessions import Frames
 
 CLOCK_RESOLUTION = 1e-6
@@ -17,30 +19,26 @@ _CLOCKED = ("llm_offset", "tool_gap", "sentence_gap", "remainder", "longest_sile
 """Components that span clock times rather than a component's own stopwatch."""
 
 
-def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
-    """Add the wait and its components to `turns`, one row per `turn_speech`.
+def of_speaking(stitched: pl.DataFrame, frames: Frames) -> pl.DataFrame:
+    """The turns of `stitched`, one row each, with the wait and its components.
 
-    `frames` hold the records of speeches, in the order of time, with `turn_speech` and `fills`,
-    TTS records also with what `hear` adds. A turn whose records carry no durations keeps nulls: a
-    partial sum would look fast.
+    `frames` hold the records of speeches with `turn_speech` and `fills`, those of a turn together
+    in the order in which their work began, and TTS records also with what `hear` adds. A turn
+    whose records carry no durations keeps nulls: a partial sum would look fast.
     """
-    llm, tts = frames["llm"].lazy(), frames["tts"].lazy()
-    calls = _ordered(llm.filter(~pl.col("fills")), "ttft").lazy()
-    measured = ("ttfb", "audio_duration", "stopped", "heard_at", "held")
-    tts = _ordered(tts.filter("audible"), *measured).lazy()
-    own = _first_audio(tts.filter(~pl.col("fills")))
-    fillers = [
-        records.filter("fills").select(_TURN, "heard_at")
-        for records in (tts, frames["created"].lazy())
-    ]
-    filler = pl.concat(fillers).group_by(_TURN).agg(filler_at=pl.col("heard_at").min())
+    count = stitched.height
+    calls = frames["llm"].filter(~pl.col("fills") & pl.col(_TURN).is_not_null())
+    audible = frames["tts"].filter(pl.col("audible") & pl.col(_TURN).is_not_null())
+    first = _first_audio(audible.filter(~pl.col("fills")), count)
     return (
-        turns.lazy()
-        .join(_first_call(calls), on=_TURN, how="left", maintain_order="left")
-        .join(own, on=_TURN, how="left", maintain_order="left")
-        .join(filler, on=_TURN, how="left", maintain_order="left")
-        .join(_spoken_call(calls, own), on=_TURN, how="left", maintain_order="left")
-        .join(_longest_silence(tts), on=_TURN, how="left", maintain_order="left")
+        pl.concat([stitched, _first_call(calls, count), first], how="horizontal")
+        .with_columns(
+            filler_at=_filler_at(audible, frames["created"], count),
+            spoken_first_at=_spoken_first_at(calls, first["tts_started_at"]),
+            longest_silence=_longest_silence(audible, count),
+        )
+        .filter(pl.col("taken_by").is_null())
+        .lazy()
         .with_columns(_wait())
         .with_columns(_components())
         .with_columns(remainder=remainder())
@@ -50,15 +48,15 @@ def of_speaking(turns: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     )
 
 
-def hear(tts: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
+def hear(tts: pl.DataFrame, stitched: pl.DataFrame) -> pl.DataFrame:
     """Add `heard_at`: when each synthesis could be heard. Unix seconds, as all times here.
 
     Preemptive audio is `held` back until the EOU. `stopped` is when the user of its turn did.
     """
-    bounds = turns.select(_TURN, "stopped", "eou_at")
     held = ~pl.col("fills") & pl.col("first_at").is_between("stopped", "eou_at")
+    bounds = stitched.select(pl.col("stopped", "eou_at").gather(tts[_TURN]))
     return (
-        tts.join(bounds, on=_TURN, how="left", maintain_order="left")
+        tts.hstack(bounds)
         .with_columns(
             heard_at=pl.when(held).then("eou_at").otherwise("first_at"),
             held=held.fill_null(value=False),
@@ -67,19 +65,24 @@ def hear(tts: pl.DataFrame, turns: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def play(tts: pl.LazyFrame) -> pl.LazyFrame:
-    """Add `plays_from` and `plays_until` to the audible records of turns.
+def play(audible: pl.DataFrame, turn: str) -> pl.DataFrame:
+    """Add `plays_from` and `plays_until` to audible records, those of a turn together.
 
     They are in the order in which their synthesis started, which audio plays in: each piece when it
     could be heard, or when all audio before it has ended.
     """
-    length, played = pl.col("audio_duration"), pl.col("played")
-    return (
-        tts.with_columns(played=length.cum_sum().over(_TURN))
-        .with_columns(late=(pl.col("heard_at") - played + length).cum_max().over(_TURN))
-        .with_columns(plays_from=pl.col("late") + played - length)
-        .with_columns(plays_until=pl.col("late") + played)
-        .drop("played", "late")
+    begins, ends, last, end = list[float](), list[float](), None, math.nan
+    # What is not known is NaN here, which no comparison holds for.
+    pieces = audible.select(turn, pl.col("heard_at", "audio_duration").fill_null(math.nan))
+    for number, heard, length in zip(*(column.to_list() for column in pieces), strict=True):
+        begin = end if number == last and end > heard else heard
+        end = begin + length
+        last = number
+        begins.append(begin)
+        ends.append(end)
+    return audible.with_columns(
+        pl.Series(name, times, pl.Float64).fill_nan(None)
+        for name, times in (("plays_from", begins), ("plays_until", ends))
     )
 
 
@@ -89,65 +92,73 @@ def total(names: tuple[str, ...]) -> pl.Expr:
     return pl.when(pl.col("outcome") == "replied").then(parts)
 
 
-def _ordered(records: pl.LazyFrame, *measured: str) -> pl.DataFrame:
-    """The records of turns, each turn's in the order in which their work started, then of time."""
-    known = ["fills", "first_start", "started_at", "first_at", "model_name"]
-    of_turns = records.select(_TURN, *known, *measured).drop_nulls(_TURN)
-    return ordering.by(of_turns.collect(engine="in-memory"), _TURN, "first_start")
-
-
-def _first_call(llm: pl.LazyFrame) -> pl.LazyFrame:
+def _first_call(calls: pl.DataFrame, count: int) -> pl.DataFrame:
     """Of each turn, the LLM call that started first."""
-    return llm.group_by(_TURN).agg(
-        pl.col("started_at").first().alias("llm_started_at"),
-        pl.col("first_at").first().alias("llm_first_at"),
-        pl.col("ttft").first().alias("llm_ttft"),
-        pl.col("model_name").first().alias("llm_model"),
+    told = calls.select(
+        llm_started_at="started_at",
+        llm_first_at="first_at",
+        llm_ttft="ttft",
+        llm_model="model_name",
     )
+    return Groups(calls[_TURN], count).first(told)
 
 
-def _first_audio(tts: pl.LazyFrame) -> pl.LazyFrame:
+def _first_audio(tts: pl.DataFrame, count: int) -> pl.DataFrame:
     """Of each turn, the synthesis that started first."""
-    return tts.group_by(_TURN).agg(
-        pl.col("started_at").first().alias("tts_started_at"),
-        pl.col("first_at").first().alias("tts_first_at"),
-        pl.col("ttfb").first().alias("tts_ttfb"),
-        pl.col("model_name").first().alias("tts_model"),
-        pl.col("heard_at").first(),
-        pl.col("held").first().alias("held_back"),
+    told = tts.select(
+        "heard_at",
+        tts_started_at="started_at",
+        tts_first_at="first_at",
+        tts_ttfb="ttfb",
+        tts_model="model_name",
+        held_back="held",
     )
+    return Groups(tts[_TURN], count).first(told)
 
 
-def _spoken_call(llm: pl.LazyFrame, own: pl.LazyFrame) -> pl.LazyFrame:
+def _filler_at(audible: pl.DataFrame, created: pl.DataFrame, count: int) -> pl.Series:
+    """When the first filler of each turn could be heard."""
+    fillers = pl.concat(
+        records.filter(pl.col("fills") & pl.col(_TURN).is_not_null()).select(_TURN, "heard_at")
+        for records in (audible, created)
+    )
+    return least(fillers[_TURN], fillers["heard_at"], count)
+
+
+def _spoken_first_at(calls: pl.DataFrame, tts_started_at: pl.Series) -> pl.Series:
     """When the first token came of the LLM call that is heard first.
 
     That is the last call whose first token precedes the start of the first TTS.
     """
-    return (
-        llm.join(own.select(_TURN, "tts_started_at"), on=_TURN, maintain_order="left")
-        .filter(pl.col("first_at") <= pl.col("tts_started_at"))
-        .group_by(_TURN)
-        .agg(pl.col("first_at").last().alias("spoken_first_at"))
-    )
+    before = calls.filter(calls["first_at"] <= tts_started_at.gather(calls[_TURN]))
+    return Groups(before[_TURN], len(tts_started_at)).last(before.select("first_at")).to_series()
 
 
-def _longest_silence(tts: pl.LazyFrame) -> pl.LazyFrame:
+def _longest_silence(audible: pl.DataFrame, count: int) -> pl.Series:
     """The longest time without agent audio from the end of the user's speech on."""
-    turn, heard, length = pl.col(_TURN), pl.col("heard_at"), pl.col("audio_duration")
-    first, last = turn.ne_missing(turn.shift(1)), turn.ne_missing(turn.shift(-1))
+    turn, silence = pl.col(_TURN), pl.col("heard_at") - pl.col("stopped")
+    opens, closes = turn.ne_missing(turn.shift()), turn.ne_missing(turn.shift(-1))
+    pieces = audible.with_columns(opens=opens, silence=silence)
     later = (
-        play(tts.filter(~(first & last)))
-        .with_columns(ended=pl.col("plays_until").shift(1))
-        .filter(~first)
-        .select(_TURN, length, silence=heard - pl.col("ended"))
+        play(pieces.filter(~(opens & closes)), _TURN)
+        .with_columns(silence=pl.col("heard_at") - pl.col("plays_until").shift())
+        .filter(~pl.col("opens"))
     )
-    opening = tts.filter(first).select(_TURN, length, silence=heard - pl.col("stopped"))
-    unknown = pl.any_horizontal(pl.col("silence", "audio_duration").is_null().any())
-    return (
-        pl.concat([opening, later])
-        .group_by(_TURN)
-        .agg(longest_silence=pl.when(~unknown).then(pl.col("silence").max()))
+    turns, repeated = Groups(pieces[_TURN], count), Groups(later[_TURN], count)
+    told = pl.concat(
+        [
+            turns.first(pieces.select("silence")),
+            turns.reduce(pieces, endless=pl.col("audio_duration").is_null().any()),
+            repeated.reduce(
+                later, later=pl.col("silence").max(), unknown=pl.col("silence").is_null().any()
+            ),
+        ],
+        how="horizontal",
     )
+    known = pl.col("silence").is_not_null() & ~pl.any_horizontal(
+        pl.col("endless", "unknown").fill_null(value=False)
+    )
+    return told.select(pl.when(known).then(pl.max_horizontal("silence", "later"))).to_series()
 
 
 def _wait() -> list[pl.Expr]:

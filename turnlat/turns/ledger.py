@@ -36,6 +36,11 @@ class Ledger:
         outcomes: dict[str, int] = counts.pop("outcomes")
         return counts | outcomes
 
+    def __add__(self, other: Ledger) -> Ledger:
+        """The ledger of both together, which have no line and no record in common."""
+        counts = other.flat()
+        return Ledger.from_flat({name: n + counts[name] for name, n in self.flat().items()})
+
     def __getitem__(self, key: str) -> int:
         return self.flat()[key]
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import polars as pl
+
+from turnlat.records import CodedFrames
+from turnlat.turns.groups import rows_of
 
 Frames = dict[str, pl.DataFrame]
 """One frame per kind of record."""
@@ -16,20 +21,16 @@ OF_SPEECHES = (*SPEAKING, "created")
 _PLACE = pl.concat_str("log", pl.lit(":") + pl.col("container"), ignore_nulls=True)
 """A source, or one container of those whose lines it holds."""
 
-_KEYS = {
-    "job_id": pl.col("job_id"),
-    "room_id": pl.col("room_id"),
-    "room": pl.col("room"),
-    "hook_session": pl.col("hook_session"),
-    "pid": pl.concat_str(_PLACE, pl.lit(":pid "), "pid"),
-    "log": _PLACE,
-}
-"""What tells sessions apart, best first: a key is there where its column is."""
+NAMES = ("job_id", "room_id", "room", "hook_session")
+"""Columns that name a record's session, best first."""
+
+_PLACES = {"pid": pl.concat_str(_PLACE, pl.lit(":pid "), "pid"), "log": _PLACE}
+"""What tells sessions apart where nothing names them: where their lines lie, best first."""
 
 _JOB = "AJ_"
 """What LiveKit's ids of jobs begin with."""
 
-_RANKS = {name: rank for rank, name in enumerate(_KEYS)}
+_RANKS = {name: rank for rank, name in enumerate((*NAMES, *_PLACES))}
 
 NAMED_RANK = _RANKS["room"]
 """Up to this rank a session is named by its job or room: two names are two sessions."""
@@ -41,69 +42,111 @@ SOURCE_RANK = _RANKS["log"]
 """The rank of a session that is only its source."""
 
 
-def assign(frames: Frames) -> Frames:
+class Assigned(NamedTuple):
+    """Records with `session`, and the names of the sessions."""
+
+    frames: Frames
+    sessions: pl.Series
+    """In their order; a session's number is its place here."""
+
+
+def assign(coded: CodedFrames) -> Assigned:
     """Add `session`, `session_rank` (0 is the best key) and `ids_repeated` to every frame."""
-    keyed = {kind: _own_key(_with_job(frame)) for kind, frame in frames.items()}
-    doubtful = _ids_of_several(keyed)
-    if not doubtful.height:
-        return {
+    names = coded.names["origins"]
+    jobs = names.str.starts_with(_JOB)
+    keyed = {kind: _named(_with_job(frame, jobs)) for kind, frame in coded.frames.items()}
+    if any(frame["session"].null_count() for frame in keyed.values()):
+        keyed, names = _placed(keyed, names)
+    doubtful = _ids_of_several(keyed, len(coded.names["speeches"]))
+    if not len(doubtful):
+        plain = {
             kind: frame.with_columns(ids_repeated=pl.lit(value=False))
             for kind, frame in keyed.items()
         }
+        return Assigned(plain, names)
     best = _best_of_speech(keyed, doubtful)
-    return {
+    joined = {
         kind: _with_best(frame.join(best, on="speech_id", how="left", maintain_order="left"))
         for kind, frame in keyed.items()
     }
+    return Assigned(joined, names)
 
 
-def _with_job(frame: pl.DataFrame) -> pl.DataFrame:
+def is_job(session: str) -> bool:
+    """Whether what a hook writes as its session is a job's id."""
+    return session.startswith(_JOB)
+
+
+def _with_job(frame: pl.DataFrame, jobs: pl.Series) -> pl.DataFrame:
     """`frame` with the job's id as such where a hook writes it as its session."""
-    session = pl.col("hook_session")
-    if not frame["hook_session"].count():
+    session = frame["hook_session"]
+    if not session.count():
         return frame
-    job = pl.when(session.str.starts_with(_JOB)).then(session)
+    job = session.zip_with(jobs.gather(session).fill_null(value=False), session.clear(1))
     return frame.with_columns(job_id=pl.coalesce("job_id", job))
 
 
-def _own_key(frame: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with its records' own keys; none is looked at that no record has or needs."""
-    keys, ranks = [], pl.lit(SOURCE_RANK, dtype=pl.Int32)
-    for rank, (column, key) in enumerate(_KEYS.items()):
-        missing = frame[column].null_count()
+def _named(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with the best name as `session`; none is looked at that no record has or needs."""
+    rank = pl.lit(None, dtype=pl.Int32)
+    known = []
+    for name in NAMES:
+        missing = frame[name].null_count()
         if missing < frame.height:
-            keys.append((rank, key))
+            known.append(name)
         if not missing:
             break
-    for rank, key in reversed(keys):
-        number = pl.lit(rank, dtype=pl.Int32)
-        ranks = pl.when(key.is_not_null()).then(number).otherwise(ranks) if keys[1:] else number
-    session = pl.coalesce(*(key for _, key in keys)) if keys else pl.lit(None, dtype=pl.String)
-    return frame.with_columns(session=session, session_rank=ranks)
+    for name in reversed(known):
+        told = pl.lit(_RANKS[name], dtype=pl.Int32)
+        alone = not frame[name].null_count()
+        rank = told if alone else pl.when(pl.col(name).is_not_null()).then(told).otherwise(rank)
+    session = pl.coalesce(known) if known else pl.lit(None, dtype=pl.UInt32)
+    return frame.with_columns(session=session, session_rank=rank)
 
 
-def _ids_of_several(keyed: Frames) -> pl.DataFrame:
-    """The speech ids whose records have different keys."""
-    columns = ["speech_id", "session", "session_rank"]
-    named = [frame.lazy() for frame in keyed.values() if frame["speech_id"].count()]
-    if not named:
-        return pl.DataFrame(schema={"speech_id": pl.String})
-    return (
-        pl.concat([frame.select(columns) for frame in named])
-        .drop_nulls("speech_id")
-        .unique()
-        .filter(pl.col("speech_id").is_duplicated())
-        .select(pl.col("speech_id").unique())
-        .collect(engine="in-memory")
-    )
+def _placed(keyed: Frames, names: pl.Series) -> tuple[Frames, pl.Series]:
+    """`keyed` with places as sessions for the records without a name, and all sessions' names."""
+    pid, log = _PLACES.values()
+    has_pid = pl.when(pid.is_not_null())
+    told = {
+        kind: frame.select(
+            place=pl.when(pl.col("session").is_null()).then(pl.coalesce(pid, log)),
+            rank=has_pid.then(PLACE_RANK).otherwise(SOURCE_RANK).cast(pl.Int32),
+        )
+        for kind, frame in keyed.items()
+    }
+    places = [frame["place"].unique() for frame in told.values()]
+    all_names = pl.concat([names, *places]).drop_nulls().unique().sort()
+    codes = pl.Enum(all_names)
+    moved = names.cast(codes).to_physical()
+    return {
+        kind: frame.with_columns(
+            session=pl.coalesce(
+                moved.gather(frame["session"]), told[kind]["place"].cast(codes).to_physical()
+            ),
+            session_rank=pl.coalesce("session_rank", told[kind]["rank"]),
+        )
+        for kind, frame in keyed.items()
+    }, all_names
 
 
-def _best_of_speech(keyed: Frames, doubtful: pl.DataFrame) -> pl.DataFrame:
+def _ids_of_several(keyed: Frames, count: int) -> pl.Series:
+    """Which of the `count` speech ids have records with different keys."""
+    told = pl.concat(
+        [frame.select("speech_id", "session", "session_rank") for frame in keyed.values()]
+    ).drop_nulls("speech_id")
+    same_id = rows_of(told["speech_id"], count).gather(told["speech_id"])
+    session, rank = told["session"], told["session_rank"]
+    differs = (session != session.gather(same_id)) | (rank != rank.gather(same_id))
+    return told["speech_id"].filter(differs).unique()
+
+
+def _best_of_speech(keyed: Frames, doubtful: pl.Series) -> pl.DataFrame:
     """Per speech id, the best key of its records, and whether ids repeat across sessions."""
     columns = ["speech_id", "session", "session_rank", "timestamp"]
     return (
         pl.concat([keyed[kind].lazy().select(columns) for kind in SPEAKING])
-        .join(doubtful.lazy(), on="speech_id", how="semi")
+        .filter(pl.col("speech_id").is_in(doubtful.implode()))
         .filter(pl.col("session_rank") == pl.col("session_rank").min().over("speech_id"))
         .sort("timestamp", "session", nulls_last=True)
         .group_by("speech_id")
@@ -155,13 +198,3 @@ def seat_messages(frames: Frames) -> Frames:
         homes, left_on="session", right_on="own", how="left", maintain_order="left"
     ).with_columns(session=pl.coalesce("home", "session"))
     return frames | {"chat": seated.drop("home")}
-
-
-def speech_key(session: str, speech: pl.Expr, *, given: bool = True) -> pl.Expr:
-    """A key of a speech that no other can have, whatever the ids hold; null where `speech` is.
-
-    `given` tells LiveKit's own ids from those that are made up for speeches without one.
-    """
-    length = pl.col(session).str.len_bytes().cast(pl.String)
-    mark = pl.lit("=" if given else "~")
-    return pl.concat_str(length, mark, pl.col(session), speech)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from turnlat.turns.sessions import SPEAKING, Frames, speech_key
+from turnlat.turns.sessions import SPEAKING, Frames
 
 AGREEMENT = 0.05
 """A first audio and the agent's change to speaking are one moment, or a note says so."""
@@ -23,24 +23,24 @@ LONGEST_MAKING = 10.0
 
 
 def lone(frames: Frames) -> Frames:
-    """Add `speech` to `speech_created` records, where nothing else tells of that speech.
+    """Leave `speech` to those `speech_created` records that nothing else tells of; add `inferred`.
 
     In sessions whose metrics carry no speech ids, and in those of speech-to-speech models, what
-    was created cannot be told from what was recorded: there it stays null.
+    was created cannot be told from what was recorded: there it is null.
     """
+    created = frames["created"].with_columns(inferred=pl.lit(value=False))
+    if not created.height:
+        return frames | {"created": created}
     spoken = pl.concat(
         [frames[kind].select("session", "speech", "inferred") for kind in SPEAKING]
     ).drop_nulls("speech")
     inferred = spoken.filter("inferred")["session"]
     named = spoken.filter(~pl.col("inferred"))["session"].unique().implode()
     untold = pl.concat([frames["realtime"]["session"], inferred]).unique().implode()
-    session, speech = pl.col("session"), speech_key("session", pl.col("speech_id"))
+    session, speech = pl.col("session"), pl.col("speech")
     told = speech.is_in(spoken["speech"].unique().implode())
     kept = session.is_in(named) & ~session.is_in(untold) & ~told
-    created = frames["created"].with_columns(
-        speech=pl.when(kept).then(speech), inferred=pl.lit(value=False)
-    )
-    return frames | {"created": created}
+    return frames | {"created": created.with_columns(speech=pl.when(kept).then(speech))}
 
 
 def hear(speeches: pl.DataFrame, frames: Frames) -> pl.DataFrame:
@@ -87,6 +87,8 @@ def differs(turns: pl.DataFrame, states: pl.DataFrame) -> pl.DataFrame:
     That is its first change to speaking after the user stopped and before the next one did; an
     agent that was speaking all the while has none.
     """
+    if not states.height:
+        return turns.with_columns(speaking_differs=pl.lit(value=False))
     began = _speaking(states).select("session", "began").sort("began")
     answered = (
         turns.filter(pl.col("outcome") == "replied")

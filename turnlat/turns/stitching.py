@@ -6,6 +6,7 @@ import polars as pl
 
 from turnlat.turns import ordering
 from turnlat.turns.grouping import PLAYOUT_SLACK, PREEMPTIVE_LEAD
+from turnlat.turns.groups import gathered, least, marked, rows_of, same
 from turnlat.turns.sessions import SOURCE_RANK
 
 CONTINUATION_WINDOW = 10.0
@@ -16,16 +17,14 @@ DECIDED_AT_ONCE = 0.01
 
 
 def stitch(speeches: pl.DataFrame) -> pl.DataFrame:
-    """Add to each speech the turn that it belongs to and its part in it.
+    """Add to each speech the turn that it belongs to and its part in it; they keep their places.
 
     `turn_speech`: the `speech` of the turn's EOU, or its own; `continues` and `fills`: it was
     taken in, as more of the answer or as filler; `eou_note` may become `eou-stale`;
     `neighbours_unknown`: a rule would have applied, but its session mixes conversations;
     `near_next_stop`: it was generated as discarded attempts are.
     """
-    sessions = pl.Enum(speeches["session"].unique().sort())
-    numbered = speeches.with_columns(pl.col("session").cast(sessions))
-    fresh = _mark_stale(_with_previous(_mark_mixed(numbered)))
+    fresh = _mark_stale(_with_previous(_mark_mixed(speeches)))
     continued = _continuations(_near_next_stop(_with_next(fresh)))
     return _fillers(continued).with_columns(
         turn_speech=pl.coalesce("taken_by", "speech"),
@@ -45,17 +44,10 @@ def _mark_mixed(speeches: pl.DataFrame) -> pl.DataFrame:
         .sort("session", "eou_at")
         .with_columns(busy_until=pl.col("last_tts_start").cum_max().shift(1).over("session"))
     )
-    mixed = (
-        answers.filter(
-            (pl.col("session_rank") == SOURCE_RANK) & (pl.col("busy_until") > pl.col("eou_at"))
-        )
-        .select("session")
-        .unique()
-        .with_columns(mixed=pl.lit(value=True))
-    )
-    return speeches.join(mixed, on="session", how="left").with_columns(
-        pl.col("mixed").fill_null(value=False)
-    )
+    mixed = answers.filter(
+        (pl.col("session_rank") == SOURCE_RANK) & (pl.col("busy_until") > pl.col("eou_at"))
+    )["session"]
+    return speeches.with_columns(mixed=pl.col("session").is_in(mixed.unique().implode()))
 
 
 def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
@@ -63,16 +55,30 @@ def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
 
     `agent_spoke_at` began, and ended, before this turn was decided.
     """
-    unordered = speeches.select("session", "speech", "decided_at").filter(speeches["has_eou"])
-    turns = ordering.by(unordered, "session", "decided_at", "speech").with_columns(
+    turns = ordering.by(
+        speeches.filter("has_eou").select("speech", "session", "decided_at"),
+        "session",
+        "decided_at",
+    )
+    beside = turns.select(
         previous_decided=_beside("decided_at", 1), next_turn=_beside("speech", -1)
     )
+    row = rows_of(turns["speech"], speeches.height)
+    return speeches.hstack(gathered(beside, row)).with_columns(
+        agent_spoke_at=_agent_spoke(speeches, turns)
+    )
+
+
+def _agent_spoke(speeches: pl.DataFrame, turns: pl.DataFrame) -> pl.Series:
+    """Of each turn, when the agent last began to speak unasked and was done before."""
     unasked = (
         speeches.filter(~pl.col("has_eou") & pl.col("speaks"))
-        .select("session", "audio_end", agent_spoke_at="first_audio")
+        .select("session", "audio_end", "first_audio")
         .drop_nulls()
         .sort("audio_end")
     )
+    if not unasked.height:
+        return same(None, pl.Float64(), speeches.height)
     spoke = (
         turns.drop_nulls("decided_at")
         .sort("decided_at")
@@ -84,10 +90,7 @@ def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
             check_sortedness=False,
         )
     )
-    beside = turns.select("speech", "previous_decided", "next_turn")
-    return speeches.join(beside, on="speech", how="left").join(
-        spoke.select("speech", "agent_spoke_at"), on="speech", how="left"
-    )
+    return spoke["first_audio"].gather(rows_of(spoke["speech"], speeches.height))
 
 
 def _mark_stale(speeches: pl.DataFrame) -> pl.DataFrame:
@@ -113,8 +116,8 @@ def _mark_stale(speeches: pl.DataFrame) -> pl.DataFrame:
 
 def _with_next(speeches: pl.DataFrame) -> pl.DataFrame:
     """For turns: when the next one's user stopped."""
-    turns = speeches.select(next_turn="speech", next_stopped="user_from")
-    return speeches.join(turns, on="next_turn", how="left").drop("next_turn")
+    stopped = pl.col("user_from").gather("next_turn")
+    return speeches.with_columns(next_stopped=stopped).drop("next_turn")
 
 
 def _beside(name: str, rows: int) -> pl.Expr:
@@ -129,11 +132,11 @@ def _candidates(speeches: pl.DataFrame, at: str, since: str) -> pl.DataFrame:
     That is the last one whose `since` is not after the speech's `at`; its columns are `turn_…`.
     """
     loose = speeches.filter(~pl.col("has_eou") & ~pl.col("inferred")).drop_nulls(at)
-    turns = speeches.filter("has_eou").drop_nulls(since).sort(since)
-    return (
+    turns = speeches.filter("has_eou").select("session", since, turn_speech="speech")
+    found = (
         loose.sort(at)
         .join_asof(
-            turns.select("session", since, pl.all().name.prefix("turn_")),
+            turns.drop_nulls(since).sort(since),
             left_on=at,
             right_on=since,
             by="session",
@@ -142,6 +145,8 @@ def _candidates(speeches: pl.DataFrame, at: str, since: str) -> pl.DataFrame:
         )
         .drop_nulls("turn_speech")
     )
+    turn = speeches.select(pl.exclude("speech").name.prefix("turn_"))
+    return found.hstack(gathered(turn, found["turn_speech"]))
 
 
 def _continuations(speeches: pl.DataFrame) -> pl.DataFrame:
@@ -153,6 +158,8 @@ def _continuations(speeches: pl.DataFrame) -> pl.DataFrame:
     that fails.
     """
     chain = _candidates(speeches, "start", "eou_at").sort("turn_speech", "start", "speech")
+    if not chain.height:
+        return _take(speeches, chain, "continues")
     last_end = pl.max_horizontal("turn_eou_at", "turn_end", _so_far("end"))
     fits = (
         (pl.col("turn_llm_calls") > 0)
@@ -204,18 +211,10 @@ def _fillers(speeches: pl.DataFrame) -> pl.DataFrame:
     These are `say()`, also where a continuation took it in on the way to the answer, and what a
     tool generated: it starts after the EOU, as no preemptive attempt does.
     """
-    takes = (
-        speeches.filter("continues")
-        .group_by(taken_by="taken_by")
-        .agg(
-            pl.col("first_audio")
-            .filter(pl.col("speaks") & (pl.col("llm_calls") > 0))
-            .min()
-            .alias("continued_audio")
-        )
-    )
-    turns = speeches.join(takes, left_on="speech", right_on="taken_by", how="left").with_columns(
-        answer_audio=pl.coalesce(pl.when("speaks").then("first_audio"), "continued_audio")
+    answers = speeches.filter(pl.col("continues") & pl.col("speaks") & (pl.col("llm_calls") > 0))
+    continued = least(answers["taken_by"], answers["first_audio"], speeches.height)
+    turns = speeches.with_columns(
+        answer_audio=pl.coalesce(pl.when("speaks").then("first_audio"), continued)
     )
     says = pl.col("llm_calls") == 0
     found = _candidates(turns, "first_audio", "user_from").filter(
@@ -234,15 +233,14 @@ def _fillers(speeches: pl.DataFrame) -> pl.DataFrame:
 
 def _take(speeches: pl.DataFrame, taken: pl.DataFrame, part: str) -> pl.DataFrame:
     """Mark the speeches in `taken` as parts of their turns, but not where sessions are mixed."""
-    takes = taken.select("speech", by=pl.col("turn_speech"))
-    applies = pl.col("by").is_not_null() & ~pl.col("mixed")
-    marked = speeches.join(takes, on="speech", how="left")
+    turn = taken["turn_speech"].gather(rows_of(taken["speech"], speeches.height))
+    applies = turn.is_not_null() & ~pl.col("mixed")
     before = pl.col("taken_by") if "taken_by" in speeches.columns else pl.lit(None, pl.UInt32)
-    return marked.with_columns(
+    return speeches.with_columns(
         applies.alias(part),
-        taken_by=pl.coalesce(before, pl.when(applies).then("by")),
-        neighbours_unknown=pl.col("neighbours_unknown") | (pl.col("by").is_not_null() & ~applies),
-    ).drop("by")
+        taken_by=pl.coalesce(before, pl.when(applies).then(turn)),
+        neighbours_unknown=pl.col("neighbours_unknown") | (turn.is_not_null() & ~applies),
+    )
 
 
 def _near_next_stop(speeches: pl.DataFrame) -> pl.DataFrame:
@@ -257,6 +255,8 @@ def _near_next_stop(speeches: pl.DataFrame) -> pl.DataFrame:
         .sort("eou_at")
     )
     generated = speeches.filter(~pl.col("has_eou")).drop_nulls("llm_start").sort("llm_start")
+    if not generated.height:
+        return speeches.with_columns(near_next_stop=pl.lit(value=False))
     next_turn = generated.select("session", "speech", "llm_start").join_asof(
         turns,
         left_on="llm_start",
@@ -265,15 +265,15 @@ def _near_next_stop(speeches: pl.DataFrame) -> pl.DataFrame:
         strategy="forward",
         check_sortedness=False,
     )
-    near = next_turn.select("speech", near_next_stop=pl.col("opens") <= pl.col("llm_start"))
-    return speeches.join(near, on="speech", how="left").with_columns(
-        pl.col("near_next_stop").fill_null(value=False)
-    )
+    near = next_turn.filter(pl.col("opens") <= pl.col("llm_start"))["speech"]
+    return speeches.with_columns(near_next_stop=marked(near, speeches.height))
 
 
 def outcomes(speeches: pl.DataFrame) -> pl.DataFrame:
     """Add `outcome` to the speeches that no turn took in, as it stands without realtime models."""
-    measured = pl.col("tts_segments").sum().over("session") > 0
+    speaking = speeches.filter("speaks")["turn_speech"]
+    synthesised = speeches.filter(pl.col("tts_segments") > 0)["session"]
+    measured = pl.col("session").is_in(synthesised.unique().implode())
     guessed = ~pl.col("acquires") & ~pl.col("states_known")
     attempt = pl.col("near_next_stop") & guessed & pl.col("speaks")
     user_turn = (
@@ -290,8 +290,6 @@ def outcomes(speeches: pl.DataFrame) -> pl.DataFrame:
     )
     loose = ~pl.col("has_eou") & pl.col("taken_by").is_null()
     return speeches.with_columns(
-        turn_speaks=pl.col("speaks").any().over("turn_speech"),
+        turn_speaks=marked(speaking, speeches.height).gather(speeches["turn_speech"]),
         neighbours_unknown=pl.col("neighbours_unknown") | (attempt & loose & pl.col("mixed")),
-    ).with_columns(
-        pl.col("session").cast(pl.String), outcome=pl.when("has_eou").then(user_turn).otherwise(own)
-    )
+    ).with_columns(outcome=pl.when("has_eou").then(user_turn).otherwise(own))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 import polars as pl
 
 from turnlat.records import LATEST_TIMESTAMP, kept_column
-from turnlat.turns import messages
+from turnlat.turns import messages, ordering
+from turnlat.turns.groups import Groups, gathered, marked
 from turnlat.turns.ledger import USER_TURNS
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
@@ -62,6 +65,8 @@ SUM_DIGITS = 9
 """Sums are rounded to nanoseconds, so that the order of their terms does not show."""
 
 _TURN = "turn_speech"
+_NAMES = {"session": "sessions", "speech_id": "speeches", "job_id": "origins", "room": "origins"}
+"""Columns that hold numbers until the table is done, and whose names these are."""
 
 
 def assemble(
@@ -72,23 +77,48 @@ def assemble(
     Chat messages give rows in sessions that have no other records of them.
     """
     kept = [kept_column(name) for name in keep]
-    spoken = (
-        turns.lazy()
-        .join(_parts(stitched), on=_TURN, how="left", maintain_order="left")
-        .join(_llm_sums(frames["llm"]), on=_TURN, how="left", maintain_order="left")
-        .join(_tts_sums(frames["tts"]), on=_TURN, how="left", maintain_order="left")
-        .join(_first_record(frames, kept), on=_TURN, how="left", maintain_order="left")
-        .pipe(_spoken_columns)
-        .pipe(_noted)
-    )
-    parts = [_typed(spoken, kept)]
+    parts = [_parts(stitched), _llm_sums(frames["llm"], stitched.height)]
+    parts += [
+        _tts_sums(frames["tts"], stitched.height),
+        _first_record(frames, stitched.height, kept),
+    ]
+    added = pl.concat(parts, how="horizontal")
+    spoken = turns.hstack(gathered(added, turns[_TURN])).lazy().pipe(_spoken_columns).pipe(_noted)
+    rows = [_typed(spoken, kept)]
     if frames["realtime"].height:
-        parts.append(_typed(_realtime(frames["realtime"].lazy()), kept))
+        rows.append(_typed(_realtime(frames["realtime"].lazy()), kept))
     alone = frames["chat"].filter("alone")
     if alone.height:
-        parts.append(_typed(_said(messages.rows(alone, kept).lazy()), kept))
-    rows = pl.concat(parts).pipe(_with_stt_model, frames["stt"]).collect(engine="in-memory")
-    return _numbered(rows).rename(dict(zip(kept, keep, strict=True)))
+        rows.append(_typed(_said(messages.rows(alone, kept).lazy()), kept))
+    table = pl.concat(rows).pipe(_with_stt_model, frames["stt"]).collect(engine="in-memory")
+    return _numbered(table).rename(dict(zip(kept, keep, strict=True)))
+
+
+def named(rows: pl.DataFrame, names: Mapping[str, pl.Series]) -> pl.DataFrame:
+    """`rows` with the texts that their numbers stand for."""
+    return rows.with_columns(
+        names[space].gather(rows[column]).alias(column) for column, space in _NAMES.items()
+    )
+
+
+def joined(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """One table of those of several shards, whose sessions are others: they keep their order."""
+    if len(tables) == 1:
+        return tables[0]
+    whole = pl.concat(tables)
+    began = _began(whole, maintain_order=True)
+    place = began.sort("began", "session", nulls_last=True)
+    if place["session"].equals(began["session"]):
+        return whole
+    places = place.select("session").with_row_index("place")
+    order = whole.select("session").join(places, on="session", how="left", maintain_order="left")
+    return whole[ordering.by(order.with_row_index("row"), "place")["row"]]
+
+
+def _began(rows: pl.DataFrame, *, maintain_order: bool = False) -> pl.DataFrame:
+    """When the first record of each session was written."""
+    sessions = rows.group_by("session", maintain_order=maintain_order)
+    return sessions.agg(began=pl.col(RECORDED_AT).min())
 
 
 def is_response() -> pl.Expr:
@@ -99,9 +129,13 @@ def is_response() -> pl.Expr:
 
 
 def _typed(rows: pl.LazyFrame, kept: list[str]) -> pl.LazyFrame:
-    """`rows` with exactly the table's columns, the time for sorting, and the kept fields."""
-    columns = COLUMNS | {RECORDED_AT: TIME, "at": pl.Float64()}
+    """`rows` with exactly the table's columns, the time for sorting, and the kept fields.
+
+    Texts keep their numbers until the rows are in order.
+    """
     found = rows.collect_schema()
+    columns = COLUMNS | {RECORDED_AT: TIME, "at": pl.Float64()}
+    columns |= dict.fromkeys(_NAMES, pl.UInt32())
     typed = [
         (pl.col(name) if name in found else pl.lit(None)).cast(type_, strict=False).alias(name)
         for name, type_ in columns.items()
@@ -112,19 +146,19 @@ def _typed(rows: pl.LazyFrame, kept: list[str]) -> pl.LazyFrame:
 def _numbered(rows: pl.DataFrame) -> pl.DataFrame:
     """Sessions in the order of their first record, rows in the order of time, turns counted."""
     place = (
-        rows.group_by("session")
-        .agg(began=pl.col(RECORDED_AT).min())
-        .sort("began", "session", nulls_last=True)
-        .with_row_index("place")
-        .drop("began")
+        _began(rows).sort("began", "session", nulls_last=True).with_row_index("place").drop("began")
     )
+    keys = rows.select("session", "at", RECORDED_AT, "speech_id").join(
+        place, on="session", how="left", nulls_equal=True, maintain_order="left"
+    )
+    order = ordering.by(keys.with_row_index("row"), "place", "at", RECORDED_AT, "speech_id")
     user_turn = pl.col("outcome").is_in(USER_TURNS)
     so_far = user_turn.cast(pl.Int64).cum_sum()
     opens = pl.col("place").ne_missing(pl.col("place").shift())
     before = pl.when(opens).then(so_far.shift(fill_value=0)).forward_fill()
     return (
-        rows.join(place, on="session", how="left", nulls_equal=True, maintain_order="left")
-        .sort("place", "at", RECORDED_AT, "speech_id", nulls_last=True, maintain_order=True)
+        rows[order["row"]]
+        .with_columns(order["place"])
         .with_columns(turn=pl.when(user_turn).then(so_far - before))
         .drop("place", "at")
     )
@@ -136,81 +170,104 @@ def _time(name: str) -> pl.Expr:
     return pl.when(sound).then((seconds * 1e6).round()).cast(pl.Int64).cast(TIME)
 
 
-def _whole(name: str) -> pl.Expr:
-    """A sum that is null where one of its terms is: a partial sum would look small."""
-    return pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).sum().round(SUM_DIGITS))
-
-
-def _tokens(name: str) -> pl.Expr:
-    return _whole(name).cast(pl.Int64, strict=False)
-
-
-def _parts(stitched: pl.DataFrame) -> pl.LazyFrame:
+def _parts(stitched: pl.DataFrame) -> pl.DataFrame:
     """What the speeches of each turn brought into it."""
-    return (
-        stitched.lazy()
-        .group_by(_TURN)
-        .agg(
-            pl.col("continues").any().alias("continued"),
-            pl.col("fills").any().alias("filled"),
-            pl.col("neighbours_unknown").any().alias("unknown_neighbours"),
-        )
+    flags = ("continues", "fills", "neighbours_unknown")
+    return pl.DataFrame(
+        {f"any_{flag}": marked(stitched.filter(flag)[_TURN], stitched.height) for flag in flags}
     )
 
 
-def _llm_sums(llm: pl.DataFrame) -> pl.LazyFrame:
-    return (
-        llm.lazy()
-        .drop_nulls(_TURN)
-        .group_by(_TURN)
-        .agg(
-            _whole("duration").alias("llm_duration"),
-            pl.len().alias("all_llm_calls"),
-            _tokens("prompt_tokens").alias("prompt_tokens"),
-            _tokens("prompt_cached_tokens").alias("cached_tokens"),
-            _tokens("completion_tokens").alias("completion_tokens"),
-            pl.col("cancelled").any().alias("llm_interrupted"),
-            pl.col("no_first_token").any(),
-            pl.col("implausible").any().alias("llm_implausible"),
-        )
+def _llm_sums(llm: pl.DataFrame, count: int) -> pl.DataFrame:
+    calls = llm.drop_nulls(_TURN)
+    turns = Groups(calls[_TURN], count)
+    return turns.reduce(
+        calls,
+        *_sums(
+            llm_duration="duration",
+            prompt_tokens="prompt_tokens",
+            cached_tokens="prompt_cached_tokens",
+            completion_tokens="completion_tokens",
+        ),
+        llm_interrupted=pl.col("cancelled").any(),
+        no_first_token=pl.col("no_first_token").any(),
+        llm_implausible=pl.col("implausible").any(),
+    ).select(
+        _sum("llm_duration"),
+        *(_whole(name) for name in ("prompt_tokens", "cached_tokens", "completion_tokens")),
+        pl.col("llm_interrupted", "no_first_token", "llm_implausible"),
+        all_llm_calls=turns.sizes,
     )
 
 
-def _tts_sums(tts: pl.DataFrame) -> pl.LazyFrame:
-    return (
-        tts.lazy()
-        .drop_nulls(_TURN)
-        .group_by(_TURN)
-        .agg(
-            _whole("duration").alias("tts_duration"),
-            pl.len().alias("all_tts_segments"),
-            _tokens("characters_count").alias("characters"),
-            _whole("audio_duration").alias("audio_duration"),
-            pl.col("cancelled").any().alias("tts_interrupted"),
-            pl.col("no_first_byte").any(),
-            pl.col("implausible").any().alias("tts_implausible"),
-        )
+def _tts_sums(tts: pl.DataFrame, count: int) -> pl.DataFrame:
+    pieces = tts.drop_nulls(_TURN)
+    turns = Groups(pieces[_TURN], count)
+    return turns.reduce(
+        pieces,
+        *_sums(
+            tts_duration="duration",
+            characters="characters_count",
+            audio_duration="audio_duration",
+        ),
+        tts_interrupted=pl.col("cancelled").any(),
+        no_first_byte=pl.col("no_first_byte").any(),
+        tts_implausible=pl.col("implausible").any(),
+    ).select(
+        _sum("tts_duration"),
+        _whole("characters"),
+        _sum("audio_duration"),
+        pl.col("tts_interrupted", "no_first_byte", "tts_implausible"),
+        all_tts_segments=turns.sizes,
     )
 
 
-def _first_record(frames: Frames, kept: list[str]) -> pl.LazyFrame:
+def _sums(**names: str) -> Iterator[pl.Expr]:
+    """Of each turn the sum of some columns, and how many of its terms are null."""
+    for name, column in names.items():
+        yield pl.col(column).sum().alias(name)
+        yield pl.col(column).null_count().alias(f"{name} lacks")
+
+
+def _sum(name: str) -> pl.Expr:
+    """A sum that is null where one of its terms is: a partial sum would look small."""
+    whole = pl.col(f"{name} lacks") == 0
+    return pl.when(whole).then(pl.col(name).round(SUM_DIGITS)).alias(name)
+
+
+def _whole(name: str) -> pl.Expr:
+    return _sum(name).cast(pl.Int64, strict=False)
+
+
+def _first_record(frames: Frames, count: int, kept: list[str]) -> pl.DataFrame:
     """Where each turn's first record lies, and what its records say of the job."""
     known = ["job_id", "room", "agent_name", *kept]
-    columns = [_TURN, "timestamp", "source", "line", *known]
-    told = [n for n in known if any(frames[kind][n].count() for kind in OF_SPEECHES)]
-    unknown = [pl.lit(None, dtype=pl.String).alias(name) for name in known if name not in told]
-    return (
-        pl.concat([frames[kind].lazy().select(columns) for kind in OF_SPEECHES])
+    records = {
+        kind: frames[kind]
+        .select(_TURN, "source", "line", *known, recorded="timestamp")
         .drop_nulls(_TURN)
-        .sort("timestamp", "source", "line", nulls_last=True)
-        .group_by(_TURN)
-        .agg(
-            pl.col("timestamp").first().alias("recorded"),
-            pl.col("source", "line").first(),
-            pl.col(told).first(ignore_nulls=True),
-        )
-        .with_columns(unknown)
+        for kind in OF_SPEECHES
+    }
+    times = [
+        Groups(of_kind[_TURN], count).reduce(of_kind, pl.col("recorded").min().alias(kind))
+        for kind, of_kind in records.items()
+    ]
+    earliest = pl.concat(times, how="horizontal").select(pl.min_horizontal(pl.all())).to_series()
+    first = pl.concat(
+        of_kind.filter(of_kind["recorded"].eq_missing(earliest.gather(of_kind[_TURN])))
+        for of_kind in records.values()
     )
+    ordered = ordering.by(first, _TURN, "source", "line")
+    found = Groups(ordered[_TURN], count).first(ordered.drop(_TURN))
+    every = pl.concat(records.values())
+    lacking = [name for name in known if found[name].has_nulls() and every[name].count()]
+    return found.with_columns(_first_told(name, every, count) for name in lacking)
+
+
+def _first_told(name: str, records: pl.DataFrame, count: int) -> pl.Series:
+    """The first value of a column that the records of each turn have."""
+    told = ordering.by(records.drop_nulls(name), _TURN, "recorded", "source", "line")
+    return Groups(told[_TURN], count).first(told.select(name))[name]
 
 
 def _spoken_columns(turns: pl.LazyFrame) -> pl.LazyFrame:
@@ -224,8 +281,8 @@ def _spoken_columns(turns: pl.LazyFrame) -> pl.LazyFrame:
         user_stopped_at=_time("user_stopped"),
         first_audio_at=_time("first_audio"),
         recorded_at=_time("recorded"),
-        llm_calls=pl.col("all_llm_calls").fill_null(0),
-        tts_segments=pl.col("all_tts_segments").fill_null(0),
+        llm_calls="all_llm_calls",
+        tts_segments="all_tts_segments",
     )
 
 
@@ -261,7 +318,7 @@ def _flags() -> dict[str, pl.Expr]:
         "eou-repeated": pl.col("eous") > 1,
         "clock-step": pl.col("clock_step"),
         "held-back": pl.col("held_back"),
-        "no-llm": replied & pl.col("all_llm_calls").is_null(),
+        "no-llm": replied & (pl.col("all_llm_calls") == 0),
         "no-first-token": pl.col("no_first_token"),
         "no-first-byte": pl.col("no_first_byte"),
         "no-duration": replied & pl.col("tts_started_at").is_null() & ~pl.col("e2e_reported"),
@@ -271,11 +328,11 @@ def _flags() -> dict[str, pl.Expr]:
         "implausible": pl.any_horizontal("llm_implausible", "tts_implausible"),
         "maybe-heard": (pl.col("outcome") == "silent")
         & pl.col("llm_interrupted")
-        & pl.col("all_tts_segments").is_null(),
+        & (pl.col("all_tts_segments") == 0),
         "overtaken": replied & (pl.col("next_stopped") < pl.col("first_audio")),
-        "continued": pl.col("continued"),
-        "filler": pl.col("filled"),
-        "neighbours-unknown": pl.col("unknown_neighbours"),
+        "continued": pl.col("any_continues"),
+        "filler": pl.col("any_fills"),
+        "neighbours-unknown": pl.col("any_neighbours_unknown"),
         "ids-repeated": pl.col("ids_repeated"),
     }
 
@@ -283,7 +340,6 @@ def _flags() -> dict[str, pl.Expr]:
 def _realtime(realtime: pl.LazyFrame) -> pl.LazyFrame:
     """Responses of a speech-to-speech model; their time to first audio is `llm_ttft`."""
     return realtime.filter(is_response()).with_columns(
-        speech_id=pl.lit(None, dtype=pl.String),
         outcome=pl.lit("realtime"),
         interrupted=pl.when(pl.col("cancelled")).then(statement=True),
         llm_ttft="ttft",

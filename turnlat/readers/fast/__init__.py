@@ -17,9 +17,10 @@ from msgspec import UNSET
 from turnlat.blocks import Block, Place, lines_of
 from turnlat.readers import hook, production
 from turnlat.readers.console import UNDATED
+from turnlat.readers.fast.coding import Origins, Shared, Speeches
 from turnlat.readers.fast.decoding import Decoder
-from turnlat.readers.fast.gathering import IDS, Gathered
-from turnlat.readers.fast.shapes import IDS_OF_LINES, LOG_LINES, RENAMED
+from turnlat.readers.fast.gathering import Gathered
+from turnlat.readers.fast.shapes import IDS_OF_LINES, LOG_LINES, RENAMED, Shapes
 from turnlat.readers.fields import BadValueError, iso_seconds
 from turnlat.records import LATEST_TIMESTAMP, Collector
 
@@ -52,14 +53,14 @@ class FastReader:
     def read(self, block: Block, collector: Collector) -> Iterator[Place]:
         """Put the records of `block` into `collector`; yield the lines that are left alone."""
         start, number, data = 0, 0, block.data
-        shapes, gathered = self._decoder.shapes, dict[Any, Gathered]()
+        shapes, gathered = self._decoder.shapes, self._nothing()
         while start < len(data):
             end = _end_of_step(data, start)
             step = data[start:end]
             found = self._decoder.step(step) or self._one_by_one(step)
             if self._decoder.shapes is not shapes:
                 _hand_over(gathered, block, collector)
-                shapes, gathered = self._decoder.shapes, {}
+                shapes, gathered = self._decoder.shapes, self._nothing()
             left = self._take(found, number, gathered, collector)
             if left:
                 yield from _places(step, block, number, start, left)
@@ -67,15 +68,13 @@ class FastReader:
         _hand_over(gathered, block, collector)
 
     def _take(
-        self, found: list[Any], number: int, gathered: dict[Any, Gathered], collector: Collector
+        self, found: list[Any], number: int, gathered: _Kinds, collector: Collector
     ) -> set[int]:
         """Take the lines of a step in; the numbers of those that are left alone."""
         batches = self._sorted(found, number)
         left = set(batches.pop(None, _NONE).numbers)
         collector.tally.other += len(batches.pop(_ORDINARY, _NONE).numbers)
         for key, batch in batches.items():
-            if key not in gathered:
-                gathered[key] = self._gathered(key)
             left |= set(_gather(key, batch, gathered[key]))
         return left
 
@@ -100,11 +99,26 @@ class FastReader:
             numbers.append(at)
         return {key: _Batch(*batch) for key, batch in batches.items()}
 
-    def _gathered(self, key: Any) -> Gathered:
-        shapes = self._decoder.shapes
+    def _nothing(self) -> _Kinds:
+        return _Kinds(self._decoder.shapes)
+
+
+class _Kinds(dict[Any, Gathered]):
+    """What was gathered of one block, by what the lines are."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        self._shapes = shapes
+        self._shared = Shared(Speeches(), Origins(shapes.rare))
+
+    def __missing__(self, key: Any) -> Gathered:
+        shapes = self._shapes
         if isinstance(key, _Metric):
-            return Gathered(key.kind, shapes.rare | IDS_OF_LINES, plain=True)
-        return Gathered(shapes.kinds[key], shapes.rare, plain=False)
+            rare = shapes.rare | IDS_OF_LINES
+            self[key] = Gathered(key.kind, rare, self._shared, plain=True)
+        else:
+            self[key] = Gathered(shapes.kinds[key], shapes.rare, self._shared, plain=False)
+        return self[key]
 
 
 class _Batch(NamedTuple):
@@ -154,9 +168,9 @@ def _gather(key: Any, batch: _Batch, gathered: Gathered) -> list[int]:
 
 
 def _with_odd_ids(lines: list[Any]) -> Iterator[int]:
-    """The places of lines with an id of several lines."""
+    """The places of lines whose request's id has several lines."""
     for place, line in enumerate(lines):
-        if any("\n" in (getattr(line, name, None) or "") for name in IDS):
+        if "\n" in (getattr(line, "request_id", None) or ""):
             yield place
 
 
@@ -171,7 +185,7 @@ def _unlike(metric: _Metric, lines: list[Any]) -> Iterator[int]:
             yield from (place for place, value in enumerate(values) if value is not UNSET)
 
 
-def _hand_over(gathered: dict[Any, Gathered], block: Block, collector: Collector) -> None:
+def _hand_over(gathered: _Kinds, block: Block, collector: Collector) -> None:
     for each in gathered.values():
         rows = each.rows(block)
         if rows.height:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -12,9 +12,9 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from turnlat.blocks import Block
-from turnlat.columns import Coded, Joined, Places, Rows
+from turnlat.columns import Joined, Places, Rows
+from turnlat.readers.fast.coding import Shared, coded
 from turnlat.readers.fast.shapes import fields_of
-from turnlat.readers.fields import text_or_none
 
 _encode = msgspec.msgpack.encode
 _NUMBER_BYTES = 9
@@ -22,22 +22,13 @@ _NUMBER_BYTES = 9
 _TRUTHS = {0xC0: -1, 0xC2: 0, 0xC3: 1}
 """MessagePack's null, false and true."""
 
-_ORIGIN = {
-    "job_id": "job_id",
-    "room_id": "room_id",
-    "room": "room",
-    "hook_session": "session",
-    "agent_name": "agent_name",
-}
-"""Columns of `records.ORIGIN` and the fields of a line that they are."""
-IDS = ("speech_id", "request_id")
-
 
 class Gathered:
     """The records of one kind and one shape, from the lines of one block."""
 
-    def __init__(self, kind: str, rare: frozenset[str], *, plain: bool) -> None:
+    def __init__(self, kind: str, rare: frozenset[str], shared: Shared, *, plain: bool) -> None:
         self.kind, self.plain = kind, plain
+        self._shared = shared
         fields = fields_of(kind, rare)
         if plain:
             fields.pop("timestamp")
@@ -47,65 +38,53 @@ class Gathered:
         )
         self._times: list[float] = []
         self._numbers: list[int] = []
-        self._ids: dict[str, list[str]] = {name: [] for name in IDS if name in fields}
+        self._requests: list[str] | None = [] if "request_id" in fields else None
+        self._speeches: list[int] | None = [] if "speech_id" in fields else None
+        self._origins: list[int] = []
         self._models, self._model = Places(), list[int]()
-        self._origins, self._origin = Places(), list[int]()
-        self._of_line = sorted(rare & {*_ORIGIN.values(), "pid", "tid"})
-        self._get_origin: Callable[[Any], Any] = attrgetter(*self._of_line or IDS)
 
     def take(self, lines: list[Any], numbers: list[int], times: Sequence[float] = ()) -> bool:
         """Take the records of `lines` in; `times` are theirs where the lines have texts.
 
-        False, and nothing is taken, where an id has several lines: no column holds that.
+        False, and nothing is taken, where a request's id has several lines: no column holds that.
         """
-        ids = {name: _joined(lines, name) for name in self._ids}
-        if any(text.count("\n") >= len(lines) for text in ids.values()):
-            return False
+        if self._requests is not None:
+            requests = _joined(list(map(_REQUEST, lines)))
+            if requests.count("\n") >= len(lines):
+                return False
+            self._requests.append(requests)
+        if self._speeches is not None:
+            self._speeches += self._shared.speeches.numbers(lines)
         self._values.take(lines)
         self._times += times
         self._numbers += numbers
         self._model += map(self._models.__getitem__, _models(lines))
-        for name, text in ids.items():
-            self._ids[name].append(text)
-        if self._of_line:
-            self._origin += map(self._origins.__getitem__, map(self._get_origin, lines))
+        self._origins += self._shared.origins.numbers(lines)
         return True
 
     def rows(self, block: Block) -> Rows:
         """All that was taken in."""
+        if not self._numbers:
+            return Rows(0, {})
         height = len(self._numbers)
-        columns: dict[str, Any] = self._values.columns(height) | self._origin_columns()
-        for name, parts in self._ids.items():
-            lines = "\n".join(parts)
-            columns[name] = Joined(lines.encode()) if lines.strip("\n") else None
+        columns: dict[str, Any] = self._values.columns(height)
+        columns |= self._shared.origins.columns(self._origins)
+        if self._requests is not None:
+            lines = "\n".join(self._requests)
+            text = np.frombuffer(lines.encode(), np.uint8)
+            columns["request_id"] = Joined(text) if lines.strip("\n") else None
+        if self._speeches is not None:
+            columns["speech_id"] = self._shared.speeches.column(self._speeches)
         if self.plain:
             columns["timestamp"] = np.array(self._times)
         if self.kind == "other":
             columns["type"] = "vad_metrics"
         models = [None if name == "unknown" else name for name in self._models]
-        columns["model_name"] = _coded(self._model, models)
+        places = np.array(self._model, np.min_scalar_type(len(models)))
+        columns["model_name"] = coded(places, models)
         columns |= {"source": block.source, "log": block.log, "plain": self.plain}
-        columns["line"] = np.array(self._numbers, np.uint32)
+        columns["line"] = np.array(self._numbers, np.min_scalar_type(max(self._numbers)))
         return Rows(height, {n: c for n, c in columns.items() if c is not None}, block.first_line)
-
-    def _origin_columns(self) -> dict[str, Any]:
-        codes = np.array(self._origin, np.int32)
-        # The getter of a single field gives no tuple.
-        origins = [(one,) for one in self._origins] if len(self._of_line) == 1 else self._origins
-        told = {
-            name: [origin[place] for origin in origins] for place, name in enumerate(self._of_line)
-        }
-        if "tid" in told or "pid" in told:
-            nothing = [UNSET] * len(self._origins), [None] * len(self._origins)
-            both = zip(told.get("pid", nothing[0]), told.get("tid", nothing[1]), strict=True)
-            told["pid"] = [tid if pid is UNSET else pid for pid, tid in both]
-        wanted = _ORIGIN | {"pid": "pid"}
-        texts = {
-            name: [text_or_none(value) for value in told[field]]
-            for name, field in wanted.items()
-            if field in told
-        }
-        return {name: _coded(codes, values) for name, values in texts.items()}
 
 
 class _Values:
@@ -171,13 +150,15 @@ _TRUTH_TABLE = np.full(256, -1, np.int8)
 _TRUTH_TABLE[list(_TRUTHS)] = list(_TRUTHS.values())
 
 
-def _joined(lines: list[Any], name: str) -> str:
-    """The ids of `lines`, one in each line of a text."""
-    ids = list(map(attrgetter(name), lines))
-    nulls = ids.count(None)
-    if nulls == len(ids):
+_REQUEST: Callable[[Any], str | None] = attrgetter("request_id")
+
+
+def _joined(texts: list[str | None]) -> str:
+    """`texts`, one in each line."""
+    nulls = texts.count(None)
+    if nulls == len(texts):
         return "\n" * (nulls - 1)
-    return "\n".join([id_ or "" for id_ in ids] if nulls else ids)
+    return "\n".join([text or "" for text in texts] if nulls else cast("list[str]", texts))
 
 
 def _models(lines: list[Any]) -> list[str | None]:
@@ -189,9 +170,3 @@ def _models(lines: list[Any]) -> list[str | None]:
         return [
             line.model_name if line.metadata is None else line.metadata.model_name for line in lines
         ]
-
-
-def _coded(codes: Any, texts: list[str | None]) -> Coded | None:
-    if texts.count(None) == len(texts):
-        return None
-    return Coded(np.asarray(codes, np.int32), texts)

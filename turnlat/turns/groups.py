@@ -1,0 +1,103 @@
+"""Groups: rows with one number, side by side, made into one row for each number.
+
+What is numbered lies at its number: rows are looked up where a join would have to search.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+class Groups:
+    """Rows in the order of their numbers, which are below `count`, and not null.
+
+    All that it gives has `count` rows, in the order of the numbers; null where there are none.
+    """
+
+    def __init__(self, numbers: pl.Series, count: int) -> None:
+        self._of_rows = numbers.alias(_NUMBER).set_sorted()
+        self._starts = _starts(numbers)
+        self._numbers = numbers.gather(self._starts)
+        end = pl.Series([len(numbers)] if len(numbers) else [], dtype=self._starts.dtype)
+        self._ends = self._starts.slice(1).append(end)
+        self._count = count
+
+    @property
+    def sizes(self) -> pl.Series:
+        """How many rows there are; 0 where there are none."""
+        sizes = (self._ends - self._starts).cast(pl.Int64)
+        if len(sizes) == self._count:
+            return sizes
+        return same(0, pl.Int64(), self._count).scatter(self._numbers, sizes)
+
+    def first(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The first of `rows` of each group."""
+        return gathered(rows, self._spread(self._starts))
+
+    def last(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The last of `rows` of each group."""
+        return gathered(rows, self._spread(self._ends - 1))
+
+    def reduce(self, rows: pl.DataFrame, *values: pl.Expr, **named: pl.Expr) -> pl.DataFrame:
+        """What some aggregations give of `rows`."""
+        groups = rows.with_columns(self._of_rows).group_by(_NUMBER, maintain_order=True)
+        found = groups.agg(*values, **named).drop(_NUMBER)
+        if found.height == self._count:
+            return found
+        return gathered(found, rows_of(self._numbers, self._count))
+
+    def _spread(self, values: pl.Series) -> pl.Series:
+        if len(values) == self._count:
+            return values
+        return same(None, values.dtype, self._count).scatter(self._numbers, values)
+
+
+_NUMBER = "number of the group"
+
+
+def _starts(numbers: pl.Series) -> pl.Series:
+    """Where the numbers begin to be others."""
+    last = max(0, len(numbers) - 1)
+    changes = (numbers.slice(1) != numbers.slice(0, last)).arg_true() + 1
+    return pl.Series([0] if len(numbers) else [], dtype=changes.dtype).append(changes)
+
+
+def gathered(rows: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
+    """The rows at some places; nulls for a null."""
+    return rows.select(pl.all().gather(places)) if places.has_nulls() else rows[places]
+
+
+def rows_of(numbers: pl.Series, count: int) -> pl.Series:
+    """For each number below `count` the row that has it, any of several; null where none has."""
+    rows = pl.int_range(len(numbers), dtype=pl.UInt32, eager=True)
+    if numbers.has_nulls():
+        told = numbers.is_not_null()
+        numbers, rows = numbers.filter(told), rows.filter(told)
+    return same(None, pl.UInt32(), count).scatter(numbers, rows)
+
+
+def marked(numbers: pl.Series, count: int) -> pl.Series:
+    """For each number below `count` whether it is among `numbers`."""
+    told = numbers.drop_nulls() if numbers.has_nulls() else numbers
+    return same(value=False, type_=pl.Boolean(), count=count).scatter(told, values=True)
+
+
+def least(numbers: pl.Series, values: pl.Series, count: int) -> pl.Series:
+    """For each number below `count` the smallest of its values, in any order; null without one."""
+    smallest = same(None, values.dtype, count)
+    told = pl.DataFrame({"number": numbers, "value": values}).drop_nulls()
+    if not told.height:
+        return smallest
+    found = told.group_by("number").agg(pl.col("value").min())
+    return smallest.scatter(found["number"], found["value"])
+
+
+def same(value: object, type_: pl.DataType, count: int) -> pl.Series:
+    """`count` times one value."""
+    return pl.Series([value], dtype=type_).new_from_index(0, count)
+
+
+def after_last(*numbers: pl.Series) -> int:
+    """The number after the largest one of all; 0 where there are none."""
+    found = [int(last) for each in numbers if isinstance(last := each.max(), int)]
+    return max(found, default=-1) + 1

@@ -1,0 +1,150 @@
+"""Shards: records in parts of whole sessions, each of which makes its turns apart.
+
+That takes less memory than all at once. Sessions are told apart before there are frames, where one
+column names the session of every record and no rule looks from one session to another.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from turnlat import columns
+from turnlat.columns import Coded, Places, Rows
+from turnlat.records import KINDS, Records, Tally
+from turnlat.turns.sessions import NAMES, OF_SPEECHES, is_job
+
+_ANSWERING = (*OF_SPEECHES, "realtime")
+"""The kinds whose records make rows of the turn table; sessions are in the order of these."""
+
+_Numbers = NDArray[np.int32]
+
+
+class _Part(NamedTuple):
+    """Records of one kind that lie together, and the session of each."""
+
+    kind: str
+    rows: Rows
+    sessions: _Numbers
+
+
+def split(records: Records, most: int) -> list[Records]:
+    """`records` in shards of about `most`, in the order in which their sessions began.
+
+    Records that only count are not counted. The first shard has the tally.
+    """
+    parts = [(kind, part) for kind, parts in records.rows.items() for part in parts if part.height]
+    name = _name_of_sessions(parts) if records.are_rows else None
+    if name is None:
+        return [records]
+    numbers = Places()
+    told = [_Part(kind, rows, _numbered(rows.columns[name], rows, numbers)) for kind, rows in parts]
+    if _share_speeches(told):
+        return [records]
+    shard_of = _in_shards(told, len(numbers), most)
+    shards: list[dict[str, list[Rows]]] = [
+        {kind: [] for kind in KINDS} for _ in range(shard_of.max() + 1)
+    ]
+    for part in told:
+        for shard, rows in _apart(part.rows, shard_of[part.sessions]):
+            shards[shard][part.kind].append(rows)
+    tallies = [records.tally, *(Tally() for _ in shards[1:])]
+    return [Records(*pair, records.keep) for pair in zip(shards, tallies, strict=True)]
+
+
+def _name_of_sessions(parts: list[tuple[str, Rows]]) -> str | None:
+    """The column that names the session of every record; null where none does, or rules look on.
+
+    `log_metrics` lines are sought among the records of other sources, messages among the delays of
+    other sessions, and speeches without an id are numbered over all sessions.
+    """
+    for kind, part in parts:
+        looks_on = kind == "chat" or bool(np.any(part.columns["plain"]))
+        if looks_on or (kind in OF_SPEECHES and None in _different(part, "speech_id")):
+            return None
+    texts = {name: {t for _, part in parts for t in _different(part, name)} for name in NAMES}
+    jobs = {is_job(text) for text in texts["hook_session"] if text is not None}
+    if texts["job_id"] == {None} and True in jobs:
+        return None if False in jobs or None in texts["hook_session"] else "hook_session"
+    named = next((name for name in NAMES if texts[name] != {None}), None)
+    return None if named is None or None in texts[named] else named
+
+
+def _different(part: Rows, name: str) -> set[str | None]:
+    """The different texts of a column."""
+    column = part.columns.get(name)
+    if isinstance(column, Coded):
+        return {column.texts[place] for place in np.unique(column.codes).tolist()}
+    return set(column) if isinstance(column, list) else {column}
+
+
+def _numbered(column: Any, rows: Rows, numbers: Places) -> _Numbers:
+    """The number of each row's text."""
+    if isinstance(column, Coded):
+        known = np.fromiter(map(numbers.__getitem__, column.texts), np.int32, len(column.texts))
+        return np.asarray(known[column.codes])
+    texts = column if isinstance(column, list) else [column]
+    return np.resize(np.array([numbers[text] for text in texts], np.int32), rows.height)
+
+
+def _share_speeches(parts: list[_Part]) -> bool:
+    """Whether several sessions have a speech id in common."""
+    owners: dict[int, tuple[Sequence[str | None], _Numbers]] = {}
+    for part in parts:
+        column = part.rows.columns.get("speech_id")
+        if column is None:
+            continue
+        # Parts of one block have one list of texts, of which each has codes of its own.
+        texts = column.texts if isinstance(column, Coded) else column
+        codes = column.codes if isinstance(column, Coded) else np.arange(len(column))
+        _, owner = owners.setdefault(id(texts), (texts, np.full(len(texts), _NOBODY, np.int32)))
+        named = np.array([text is not None for text in texts])[codes]
+        codes, sessions = codes[named], part.sessions[named]
+        known = owner[codes]
+        owner[codes] = np.where(known == _NOBODY, sessions, known)
+        if (owner[codes] != sessions).any():
+            return True
+    if not owners:
+        return False
+    all_texts, all_sessions = zip(*owners.values(), strict=True)
+    each = pl.DataFrame(
+        {
+            "id": pl.Series(list(itertools.chain.from_iterable(all_texts)), dtype=pl.String),
+            "session": np.concatenate(all_sessions),
+        }
+    ).filter(pl.col("id").is_not_null() & (pl.col("session") != _NOBODY))
+    pairs = each.group_by("id").agg(alone=pl.col("session").min() == pl.col("session").max())
+    return not pairs["alone"].all()
+
+
+_NOBODY = -1
+
+
+def _in_shards(parts: list[_Part], count: int, most: int) -> _Numbers:
+    """The shard of each of `count` sessions."""
+    began, records = np.full(count, np.inf), np.zeros(count, np.int64)
+    for part in parts:
+        times = part.rows.columns.get("timestamp")
+        if part.kind in _ANSWERING and times is not None:
+            np.fmin.at(began, part.sessions, np.array(times, np.float64))
+        if part.kind != "other":
+            records += np.bincount(part.sessions, minlength=count)
+    order = np.argsort(began, kind="stable")
+    shards = np.empty(count, np.int32)
+    shards[order] = (np.cumsum(records[order]) - 1).clip(0) // most
+    return np.unique(shards, return_inverse=True)[1].astype(np.int32)
+
+
+def _apart(rows: Rows, shards: _Numbers) -> Iterator[tuple[int, Rows]]:
+    """The rows of each shard."""
+    found = np.unique(shards).tolist()
+    if len(found) == 1:
+        yield found[0], rows
+        return
+    for shard in found:
+        yield shard, columns.chosen(rows, np.flatnonzero(shards == shard))
