@@ -25,7 +25,7 @@ from turnlat.units import plural
 
 _AS_IT_IS = Options()
 
-SHARD_RECORDS = 200_000
+SHARD_RECORDS = 150_000
 """How many records make their turns together: more take more memory, fewer more time."""
 
 

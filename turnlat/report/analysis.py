@@ -36,7 +36,7 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
     Raises `UsageError` where `by` is no column of the turn table.
     """
     turns, split = _split(run, by)
-    turns = turns.select({*METRICS, *_OF_SLOWEST, *([split] if split else [])} & {*turns.columns})
+    turns = turns.select({*METRICS, *_OF_SLOWEST, *([split] if split else [])})
     over, notes = latency.population(turns) if split != "outcome" else (turns, [])
     statistics = latency.summarize(over, split)
     frames = {

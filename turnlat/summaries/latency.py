@@ -32,20 +32,17 @@ def summarize(turns: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
 
 
 def _rows(turns: pl.DataFrame) -> list[tuple[object, ...]]:
-    ordered = turns.select(pl.col(name).sort() for name in METRICS)
-    # Of the sorted values, so that the order of the turns does not show in the last digit.
-    means = ordered.select(pl.all().mean()).row(0)
-    return [
-        _row(column.name, column, mean)
-        for column, mean in zip(ordered.get_columns(), means, strict=True)
-    ]
+    # One column after another: of a large run all of them together would take much memory.
+    return [_row(turns[name].sort()) for name in METRICS]
 
 
-def _row(name: str, ordered: pl.Series, mean: float | None) -> tuple[object, ...]:
+def _row(ordered: pl.Series) -> tuple[object, ...]:
     """The statistics of a sorted column, whose nulls come first."""
     missing = ordered.null_count()
     values = ordered.slice(missing)
-    counts = (name, len(values), missing)
+    counts = (ordered.name, len(values), missing)
+    # Of the sorted values, so that the order of the turns does not show in the last digit.
+    mean = values.mean()
     if mean is None:
         return (*counts, *([None] * (len(SCHEMA) - len(counts))))
     bounds = (bound for share in PERCENTILES.values() for bound in interval(values, share))

@@ -47,26 +47,34 @@ class Turns:
 
 def build(records: Records) -> Turns:
     """All turns and speeches of `records`."""
-    coded = records.coded()
-    assigned, names = sessions.assign(coded)
-    unique, repeated = duplicates.drop(assigned)
-    whole, merged = merging.merge(unique)
-    seated = sessions.seat_messages(whole)
-    identified = speeches.identified(sentinels.clean(seated))
-    grouped = speeches.numbered(states.lone(grouping.infer(identified)))
-    frames = speeches.with_starts(grouped)
+    frames, names, dropped, merged = _speaking(records)
     heard = states.hear(speeches.of(frames), frames)
     stitched = stitching.outcomes(stitching.stitch(heard))
-    attributed = _attribute(frames, stitched)
-    attributed["tts"] = latency.hear(attributed["tts"], stitched)
-    timed = states.differs(latency.of_speaking(stitched, attributed), attributed["state"])
-    spoken = reported.fill(timed, attributed["chat"])
-    rows = table.assemble(spoken, stitched, attributed, records.keep)
-    frame = table.named(rows, coded.names | {"sessions": names})
-    ledger = _ledger(records, attributed, frame, repeated + merged)
-    found = _found(records.tally, attributed, frame)
+    frames = _attribute(frames, stitched)
+    frames["tts"] = latency.hear(frames["tts"], stitched)
+    timed = states.differs(latency.of_speaking(stitched, frames), frames["state"])
+    spoken = reported.fill(timed, frames["chat"])
+    frame = table.named(table.assemble(spoken, stitched, frames, records.keep), names)
+    found = _found(records.tally, frames, frame)
     found["merged"] = merged
-    return Turns(frame, attributed, names, ledger, found)
+    return Turns(frame, frames, names["sessions"], _ledger(records, frames, frame, dropped), found)
+
+
+def _speaking(records: Records) -> tuple[Frames, dict[str, pl.Series], int, int]:
+    """The records without duplicates, with their sessions and speeches; the names of both.
+
+    Also how many records were dropped, and how many of these were merged with others. Each step
+    lets go of what the one before has made: of many records nothing is in memory twice.
+    """
+    coded = records.coded()
+    frames, sessions_ = sessions.assign(coded)
+    names = coded.names | {"sessions": sessions_}
+    del coded
+    frames, repeated = duplicates.drop(frames)
+    frames, merged = merging.merge(frames)
+    frames = sentinels.clean(sessions.seat_messages(frames))
+    frames = states.lone(grouping.infer(speeches.identified(frames)))
+    return speeches.with_starts(speeches.numbered(frames)), names, repeated + merged, merged
 
 
 def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from turnlat import columns
@@ -65,9 +64,9 @@ def _name_of_sessions(parts: list[tuple[str, Rows]]) -> str | None:
     """
     for kind, part in parts:
         looks_on = kind == "chat" or bool(np.any(part.columns["plain"]))
-        if looks_on or (kind in OF_SPEECHES and None in _different(part, "speech_id")):
+        if looks_on or (kind in OF_SPEECHES and _lacks(part, "speech_id")):
             return None
-    texts = {name: {t for _, part in parts for t in _different(part, name)} for name in NAMES}
+    texts = {name: _different(name, [part for _, part in parts]) for name in NAMES}
     jobs = {is_job(text) for text in texts["hook_session"] if text is not None}
     if texts["job_id"] == {None} and True in jobs:
         return None if False in jobs or None in texts["hook_session"] else "hook_session"
@@ -75,12 +74,28 @@ def _name_of_sessions(parts: list[tuple[str, Rows]]) -> str | None:
     return None if named is None or None in texts[named] else named
 
 
-def _different(part: Rows, name: str) -> set[str | None]:
-    """The different texts of a column."""
-    column = part.columns.get(name)
+def _different(name: str, parts: list[Rows]) -> set[str | None]:
+    """The different texts of a column, null among them where any record has none."""
+    held = [column for part in parts if (column := part.columns.get(name)) is not None]
+    lists = {id(texts): texts for texts in map(_texts, held)}
+    found = set(itertools.chain.from_iterable(lists.values())) - {None}
+    return found | ({None} if any(_lacks(part, name) for part in parts) else set())
+
+
+def _texts(column: Any) -> Sequence[str | None]:
+    """The texts of a column, or those that its codes stand for: parts of a block share these."""
     if isinstance(column, Coded):
-        return {column.texts[place] for place in np.unique(column.codes).tolist()}
-    return set(column) if isinstance(column, list) else {column}
+        return column.texts
+    return column if isinstance(column, list) else (column,)
+
+
+def _lacks(part: Rows, name: str) -> bool:
+    """Whether a record has no text there."""
+    column = part.columns.get(name)
+    texts = _texts(column)
+    if None not in texts or not isinstance(column, Coded):
+        return None in texts
+    return bool((column.codes == texts.index(None)).any())
 
 
 def _numbered(column: Any, rows: Rows, numbers: Places) -> _Numbers:
@@ -111,15 +126,15 @@ def _share_speeches(parts: list[_Part]) -> bool:
             return True
     if not owners:
         return False
-    all_texts, all_sessions = zip(*owners.values(), strict=True)
-    each = pl.DataFrame(
-        {
-            "id": pl.Series(list(itertools.chain.from_iterable(all_texts)), dtype=pl.String),
-            "session": np.concatenate(all_sessions),
-        }
-    ).filter(pl.col("id").is_not_null() & (pl.col("session") != _NOBODY))
-    pairs = each.group_by("id").agg(alone=pl.col("session").min() == pl.col("session").max())
-    return not pairs["alone"].all()
+    # Different texts with one hash would keep sessions together without need, and do no harm.
+    hashes = np.concatenate(
+        [np.fromiter(map(hash, texts), np.int64, len(texts)) for texts, _ in owners.values()]
+    )
+    sessions = np.concatenate([owner for _, owner in owners.values()])
+    hashes, sessions = hashes[sessions != _NOBODY], sessions[sessions != _NOBODY]
+    order = np.argsort(hashes)
+    same = hashes[order[1:]] == hashes[order[:-1]]
+    return bool((same & (sessions[order[1:]] != sessions[order[:-1]])).any())
 
 
 _NOBODY = -1

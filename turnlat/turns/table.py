@@ -117,7 +117,8 @@ def joined(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 def _began(rows: pl.DataFrame, *, maintain_order: bool = False) -> pl.DataFrame:
     """When the first record of each session was written."""
-    sessions = rows.group_by("session", maintain_order=maintain_order)
+    told = rows.select("session", RECORDED_AT)
+    sessions = told.group_by("session", maintain_order=maintain_order)
     return sessions.agg(began=pl.col(RECORDED_AT).min())
 
 
