@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from turnlat import columns
-from turnlat.columns import Coded, Joined, Places, Rows
+from turnlat.columns import Coded, Joined, Packed, Places, Rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,7 +124,8 @@ def build(
 def _column(
     name: str, type_: type, parts: Sequence[Rows], names: Names | None
 ) -> pl.Series | pl.Expr:
-    values = [part.columns.pop(name, None) for part in parts]
+    held = [part.columns.pop(name, None) for part in parts]
+    values = [value.array() if isinstance(value, Packed) else value for value in held]
     heights = [part.height for part in parts]
     if names is not None:
         return names.column(values, heights).alias(name)

@@ -25,11 +25,19 @@ _Numbers = NDArray[np.int32]
 
 
 class _Part(NamedTuple):
-    """Records of one kind that lie together, and the session of each."""
+    """Records of one kind that lie together."""
 
     kind: str
     rows: Rows
-    sessions: _Numbers
+    name: Any
+    """The column that names their sessions."""
+    numbers: _Numbers
+    """The sessions' numbers, one for each of the column's texts."""
+
+    @property
+    def sessions(self) -> _Numbers:
+        """The session of each record: made when it is asked for, since records are many."""
+        return np.asarray(self.numbers[_codes(self.name, self.rows)])
 
 
 def split(records: Records, most: int) -> list[Records]:
@@ -41,11 +49,10 @@ def split(records: Records, most: int) -> list[Records]:
     name = _name_of_sessions(parts) if records.are_rows else None
     if name is None:
         return [records]
-    numbers = Places()
-    told = [_Part(kind, rows, _numbered(rows.columns[name], rows, numbers)) for kind, rows in parts]
+    told, count = _numbered(parts, name)
     if _share_speeches(told):
         return [records]
-    shard_of = _in_shards(told, len(numbers), most)
+    shard_of = _in_shards(told, count, most)
     shards: list[dict[str, list[Rows]]] = [
         {kind: [] for kind in KINDS} for _ in range(shard_of.max() + 1)
     ]
@@ -89,6 +96,13 @@ def _texts(column: Any) -> Sequence[str | None]:
     return column if isinstance(column, list) else (column,)
 
 
+def _codes(column: Any, rows: Rows) -> NDArray[np.integer[Any]]:
+    """Which of its texts each record has."""
+    if isinstance(column, Coded):
+        return column.codes
+    return np.arange(rows.height) if isinstance(column, list) else np.zeros(rows.height, np.int8)
+
+
 def _lacks(part: Rows, name: str) -> bool:
     """Whether a record has no text there."""
     column = part.columns.get(name)
@@ -98,13 +112,17 @@ def _lacks(part: Rows, name: str) -> bool:
     return bool((column.codes == texts.index(None)).any())
 
 
-def _numbered(column: Any, rows: Rows, numbers: Places) -> _Numbers:
-    """The number of each row's text."""
-    if isinstance(column, Coded):
-        known = np.fromiter(map(numbers.__getitem__, column.texts), np.int32, len(column.texts))
-        return np.asarray(known[column.codes])
-    texts = column if isinstance(column, list) else [column]
-    return np.resize(np.array([numbers[text] for text in texts], np.int32), rows.height)
+def _numbered(parts: list[tuple[str, Rows]], name: str) -> tuple[list[_Part], int]:
+    """`parts` with the numbers of their sessions, and how many these are."""
+    numbers, of_texts, told = Places(), dict[int, _Numbers](), []
+    for kind, rows in parts:
+        column = rows.columns[name]
+        texts = _texts(column)
+        # Parts of one block share their texts.
+        if id(texts) not in of_texts or not isinstance(column, Coded):
+            of_texts[id(texts)] = np.array([numbers[text] for text in texts], np.int32)
+        told.append(_Part(kind, rows, column, of_texts[id(texts)]))
+    return told, len(numbers)
 
 
 def _share_speeches(parts: list[_Part]) -> bool:
@@ -114,9 +132,7 @@ def _share_speeches(parts: list[_Part]) -> bool:
         column = part.rows.columns.get("speech_id")
         if column is None:
             continue
-        # Parts of one block have one list of texts, of which each has codes of its own.
-        texts = column.texts if isinstance(column, Coded) else column
-        codes = column.codes if isinstance(column, Coded) else np.arange(len(column))
+        texts, codes = _texts(column), _codes(column, part.rows)
         _, owner = owners.setdefault(id(texts), (texts, np.full(len(texts), _NOBODY, np.int32)))
         named = np.array([text is not None for text in texts])[codes]
         codes, sessions = codes[named], part.sessions[named]

@@ -67,7 +67,7 @@ class Speeches:
         """A number for the id of each line."""
         return self._coder.numbers(list(map(_SPEECH, lines)))
 
-    def column(self, numbers: list[int]) -> Coded | None:
+    def column(self, numbers: list[int]) -> Coded | str | None:
         """The column of records with these numbers."""
         return coded(self._coder.places(numbers), self._texts)
 
@@ -88,7 +88,7 @@ class Origins:
         """A number for what each line tells; none where no line tells anything."""
         return self._coder.numbers(list(map(self._get, lines))) if self._fields else ()
 
-    def columns(self, numbers: list[int]) -> dict[str, Coded | None]:
+    def columns(self, numbers: list[int]) -> dict[str, Coded | str | None]:
         """The columns of records with these numbers."""
         if not self._fields:
             return {}
@@ -115,9 +115,11 @@ class Origins:
         }
 
 
-def coded(places: NDArray[np.unsignedinteger], texts: list[str | None]) -> Coded | None:
-    """A column of the texts at some places; null where there are none."""
-    return None if texts.count(None) == len(texts) else Coded(places, texts)
+def coded(places: NDArray[np.unsignedinteger], texts: list[str | None]) -> Coded | str | None:
+    """A column of the texts at some places; the only text, or null where there is none."""
+    if texts.count(None) == len(texts):
+        return None
+    return texts[0] if len(texts) == 1 else Coded(places, texts)
 
 
 _SPEECH: Callable[[Any], str | None] = attrgetter("speech_id")

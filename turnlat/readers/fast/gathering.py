@@ -12,7 +12,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from turnlat.blocks import Block
-from turnlat.columns import Joined, Places, Rows
+from turnlat.columns import Joined, Packed, Places, Rows
 from turnlat.readers.fast.coding import Shared, coded
 from turnlat.readers.fast.shapes import fields_of
 
@@ -77,13 +77,15 @@ class Gathered:
             columns["speech_id"] = self._shared.speeches.column(self._speeches)
         if self.plain:
             columns["timestamp"] = np.array(self._times)
-        if self.kind == "other":
-            columns["type"] = "vad_metrics"
         models = [None if name == "unknown" else name for name in self._models]
         places = np.array(self._model, np.min_scalar_type(len(models)))
         columns["model_name"] = coded(places, models)
         columns |= {"source": block.source, "log": block.log, "plain": self.plain}
         columns["line"] = np.array(self._numbers, np.min_scalar_type(max(self._numbers)))
+        if self.kind == "other":
+            # They only count, and may be most of a log.
+            columns["type"] = "vad_metrics"
+            columns |= {name: Packed.of(columns[name]) for name in ("timestamp", "line")}
         return Rows(height, {n: c for n, c in columns.items() if c is not None}, block.first_line)
 
 
