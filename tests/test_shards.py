@@ -46,6 +46,11 @@ def assert_alike(paths: list[Path], most: int, **options: int) -> None:
     assert split.shapes == whole.shapes
 
 
+@pytest.fixture(autouse=True)
+def small_runs_are_split_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "WHOLE_RECORDS", 0)
+
+
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Many sessions at a time, some malformed lines between theirs."""

@@ -40,8 +40,9 @@ class Groups:
 
     def reduce(self, rows: pl.DataFrame, *values: pl.Expr, **named: pl.Expr) -> pl.DataFrame:
         """What some aggregations give of `rows`."""
-        groups = rows.with_columns(self._of_rows).group_by(_NUMBER, maintain_order=True)
-        found = groups.agg(*values, **named).drop(_NUMBER)
+        groups = rows.hstack([self._of_rows]).group_by(_NUMBER, maintain_order=True)
+        found = groups.agg(*values, **named)
+        found.drop_in_place(_NUMBER)
         if found.height == self._count:
             return found
         return gathered(found, rows_of(self._numbers, self._count))

@@ -25,9 +25,20 @@ _ROW = "row before"
 
 
 def _are_in_order(rows: pl.DataFrame, columns: tuple[str, ...]) -> bool:
-    in_order = pl.lit(value=True)
-    for column in reversed(columns):
-        above, value = pl.col(column).shift(), pl.col(column)
-        below = (above < value).fill_null(above.is_not_null() & value.is_null())
-        in_order = below | (above.eq_missing(value) & in_order)
-    return bool(rows.select(in_order.slice(1).all()).item())
+    below = tied = None
+    for column in columns:
+        less, same = _beside(rows[column])
+        below = less if below is None else below | (tied & less)
+        tied = same if tied is None else tied & same
+        if not (below | tied).all():
+            return False
+    return True
+
+
+def _beside(values: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Of each value but the first, whether the one above comes before it, and whether it equals."""
+    above, value = values.slice(0, max(0, len(values) - 1)), values.slice(1)
+    if not values.has_nulls():
+        return above < value, above == value
+    last = above.is_not_null() & value.is_null()
+    return (above < value).fill_null(value=False) | last, above.eq_missing(value)

@@ -79,10 +79,9 @@ def is_job(session: str) -> bool:
 
 def _with_job(frame: pl.DataFrame, jobs: pl.Series) -> pl.DataFrame:
     """`frame` with the job's id as such where a hook writes it as its session."""
-    session = frame["hook_session"]
-    if not session.count():
+    if not frame["hook_session"].count() or not jobs.any():
         return frame
-    job = session.zip_with(jobs.gather(session).fill_null(value=False), session.clear(1))
+    job = pl.when(pl.lit(jobs).gather(pl.col("hook_session"))).then("hook_session")
     return frame.with_columns(job_id=pl.coalesce("job_id", job))
 
 
@@ -133,7 +132,12 @@ def _placed(keyed: Frames, names: pl.Series) -> tuple[Frames, pl.Series]:
 def _ids_of_several(keyed: Frames, count: int) -> pl.Series:
     """Which of the `count` speech ids have records with different keys."""
     told = pl.concat(
-        [frame.select("speech_id", "session", "session_rank") for frame in keyed.values()]
+        [
+            frame.select("speech_id", "session", "session_rank")
+            for frame in keyed.values()
+            if frame["speech_id"].count()
+        ]
+        or [keyed["eou"].select("speech_id", "session", "session_rank")]
     ).drop_nulls("speech_id")
     same_id = rows_of(told["speech_id"], count).gather(told["speech_id"])
     session, rank = told["session"], told["session_rank"]

@@ -145,8 +145,16 @@ def _candidates(speeches: pl.DataFrame, at: str, since: str) -> pl.DataFrame:
         )
         .drop_nulls("turn_speech")
     )
-    turn = speeches.select(pl.exclude("speech").name.prefix("turn_"))
+    known = [name for name in _OF_TURN if name in speeches.columns]
+    turn = speeches.select(pl.col(known).name.prefix("turn_"))
     return found.hstack(gathered(turn, found["turn_speech"]))
+
+
+_OF_TURN = (
+    "eou_at", "end", "audio_end", "llm_calls", "llm_cancelled", "speaks", "next_stopped",
+    "answer_audio",
+)  # fmt: skip
+"""What the rules look at of the turn that a candidate may belong to."""
 
 
 def _continuations(speeches: pl.DataFrame) -> pl.DataFrame:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from turnlat.columns import Coded
+from turnlat.columns import Coded, Places
 from turnlat.readers.fields import text_or_none
 
 _ORIGIN = {
@@ -26,6 +25,9 @@ _ORIGIN = {
 """Columns of `records.ORIGIN` and the fields of a line that they are."""
 
 
+_Codes: TypeAlias = NDArray[np.int32]
+
+
 class Shared(NamedTuple):
     """What the records of all kinds in one block have in common."""
 
@@ -33,47 +35,23 @@ class Shared(NamedTuple):
     origins: Origins
 
 
-class Coder:
-    """A number for each value that is different."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[Any, int] = {}
-        self._next = 0
-
-    def numbers(self, values: list[Any]) -> Iterable[int]:
-        """The numbers of `values`; there are gaps between those of different ones."""
-        first, self._next = self._next, self._next + len(values)
-        return map(self._numbers.setdefault, values, itertools.count(first))
-
-    @property
-    def values(self) -> list[Any]:
-        """The values, each once."""
-        return list(self._numbers)
-
-    def places(self, numbers: list[int]) -> NDArray[np.unsignedinteger]:
-        """The places among `values` of those with these numbers."""
-        known = np.fromiter(self._numbers.values(), np.int64, len(self._numbers))
-        places = np.searchsorted(known, np.array(numbers, np.int64))
-        return places.astype(np.min_scalar_type(len(known)))
-
-
 class Speeches:
     """The speech ids of one block."""
 
     def __init__(self) -> None:
-        self._coder = Coder()
+        self._places = Places()
 
-    def numbers(self, lines: list[Any]) -> Iterable[int]:
+    def codes(self, lines: list[Any]) -> _Codes:
         """A number for the id of each line."""
-        return self._coder.numbers(list(map(_SPEECH, lines)))
+        return _codes(self._places, map(_SPEECH, lines), len(lines))
 
-    def column(self, numbers: list[int]) -> Coded | str | None:
+    def column(self, codes: list[_Codes]) -> Coded | str | None:
         """The column of records with these numbers."""
-        return coded(self._coder.places(numbers), self._texts)
+        return coded(_whole(codes, self._places), self._texts)
 
     @cached_property
     def _texts(self) -> list[str | None]:
-        return [id_ or None for id_ in self._coder.values]
+        return [id_ or None for id_ in self._places]
 
 
 class Origins:
@@ -81,26 +59,27 @@ class Origins:
 
     def __init__(self, rare: frozenset[str]) -> None:
         self._fields = sorted(rare & {*_ORIGIN.values(), "tid"})
-        self._coder = Coder()
+        self._places = Places()
         self._get: Callable[[Any], Any] = attrgetter(*self._fields or ("timestamp",))
 
-    def numbers(self, lines: list[Any]) -> Iterable[int]:
+    def codes(self, lines: list[Any]) -> _Codes:
         """A number for what each line tells; none where no line tells anything."""
-        return self._coder.numbers(list(map(self._get, lines))) if self._fields else ()
+        told = lines if self._fields else ()
+        return _codes(self._places, map(self._get, told), len(told))
 
-    def columns(self, numbers: list[int]) -> dict[str, Coded | str | None]:
+    def columns(self, codes: list[_Codes]) -> dict[str, Coded | str | None]:
         """The columns of records with these numbers."""
         if not self._fields:
             return {}
-        places = self._coder.places(numbers)
+        places = _whole(codes, self._places)
         return {name: coded(places, texts) for name, texts in self._texts.items()}
 
     @cached_property
     def _texts(self) -> dict[str, list[str | None]]:
         """Of each column the text of each origin."""
-        values = self._coder.values
         # The getter of a single field gives no tuple.
-        origins = [(value,) for value in values] if len(self._fields) == 1 else values
+        alone = len(self._fields) == 1
+        origins = [(value,) for value in self._places] if alone else list(self._places)
         told = {
             name: [origin[place] for origin in origins] for place, name in enumerate(self._fields)
         }
@@ -113,6 +92,14 @@ class Origins:
             for name, field in _ORIGIN.items()
             if field in told
         }
+
+
+def _codes(places: Places, values: Iterable[Any], count: int) -> _Codes:
+    return np.fromiter(map(places.__getitem__, values), np.int32, count)
+
+
+def _whole(codes: list[_Codes], places: Places) -> NDArray[np.unsignedinteger]:
+    return np.concatenate(codes).astype(np.min_scalar_type(len(places)))
 
 
 def coded(places: NDArray[np.unsignedinteger], texts: list[str | None]) -> Coded | str | None:

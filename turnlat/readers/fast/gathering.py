@@ -39,8 +39,8 @@ class Gathered:
         self._times: list[float] = []
         self._numbers: list[int] = []
         self._requests: list[str] | None = [] if "request_id" in fields else None
-        self._speeches: list[int] | None = [] if "speech_id" in fields else None
-        self._origins: list[int] = []
+        self._speeches: list[NDArray[np.int32]] | None = [] if "speech_id" in fields else None
+        self._origins: list[NDArray[np.int32]] = []
         self._models, self._model = Places(), list[int]()
 
     def take(self, lines: list[Any], numbers: list[int], times: Sequence[float] = ()) -> bool:
@@ -54,12 +54,12 @@ class Gathered:
                 return False
             self._requests.append(requests)
         if self._speeches is not None:
-            self._speeches += self._shared.speeches.numbers(lines)
+            self._speeches.append(self._shared.speeches.codes(lines))
         self._values.take(lines)
         self._times += times
         self._numbers += numbers
         self._model += map(self._models.__getitem__, _models(lines))
-        self._origins += self._shared.origins.numbers(lines)
+        self._origins.append(self._shared.origins.codes(lines))
         return True
 
     def rows(self, block: Block) -> Rows:
