@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from msgspec import UNSET
 
@@ -154,7 +155,7 @@ def _gather(key: Any, batch: _Batch, gathered: Gathered) -> list[int]:
     """Put the records of `batch` into `gathered`; the numbers of lines that are left alone."""
     odd, times = set[int](), list[Any]()
     if gathered.plain:
-        times = [_time(line.timestamp) for line in batch.lines]
+        times = _times([line.timestamp for line in batch.lines])
         odd = {place for place, time in enumerate(times) if time is None}
         odd.update(_unlike(key, batch.lines))
     if not odd and gathered.take(batch.lines, batch.numbers, times):
@@ -207,6 +208,24 @@ def _end_of_step(data: bytes, start: int) -> int:
     """Where some whole lines end; one line where a single one is longer."""
     end = data.rfind(b"\n", start, start + STEP_BYTES) + 1
     return end or data.find(b"\n", start) + 1 or len(data)
+
+
+def _times(timestamps: list[float | str | None]) -> list[float] | list[float | None]:
+    """The Unix seconds of records; null where they are missing, or the plain path must judge."""
+    try:
+        dated = list(map(datetime.fromisoformat, cast("list[str]", timestamps)))
+        if None not in map(_ZONE, dated):
+            times = list(map(datetime.timestamp, dated))
+            if min(times) > _DAY and max(times) <= LATEST_TIMESTAMP:
+                return times
+    except (TypeError, ValueError, OverflowError):
+        pass
+    return list(map(_time, timestamps))
+
+
+_ZONE = attrgetter("tzinfo")
+_DAY = 2 * 86_400.0
+"""Times before are of the day that `UNDATED` names, whatever their zone."""
 
 
 def _time(timestamp: float | str | None) -> float | None:
