@@ -11,7 +11,8 @@ from logs import eou, llm, tts, write_log
 from turnlat import sources
 from turnlat.following import Follower
 from turnlat.readers import LineReader, Options
-from turnlat.records import Records, Tally
+from turnlat.records import Records
+from turnlat.tally import Tally
 
 LONG = b'{"type": "llm_metrics", "label": "' + b"x" * 9_000 + b'", "ttft": 0.3}'
 

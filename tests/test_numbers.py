@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from turnlat import frames
 from turnlat.columns import Coded, Rows, compact
 from turnlat.frames import Names
-from turnlat.records import KINDS, ORIGIN, Records, Tally, schema
+from turnlat.records import KINDS, ORIGIN, Records, schema
+from turnlat.tally import Tally
 from turnlat.turns.groups import Groups, after_last, least, marked, rows_of
 
 COUNT = 6

@@ -22,7 +22,7 @@ writes such a log. Modules import downwards only:
     selection | summaries | reading | following
     turns | readers | sources
     records | blocks | metrics | notes
-    frames
+    frames | tally
     columns | archives
     errors | units | hook
 

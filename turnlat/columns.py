@@ -70,6 +70,22 @@ class Rows(NamedTuple):
     """How many lines of the file come before the one that the column `line` calls 0."""
 
 
+def texts_of(column: Any) -> Sequence[str | None]:
+    """The texts of the rows of a column, or the different ones that stand for them."""
+    if isinstance(column, Coded):
+        return column.texts
+    return column if isinstance(column, list) else (column,)
+
+
+def codes_of(column: Any, height: int) -> NDArray[np.integer[Any]]:
+    """The place among `texts_of` of each row's text."""
+    if isinstance(column, Coded):
+        return column.codes
+    import numpy as np  # noqa: PLC0415  # a small log needs no array
+
+    return np.arange(height) if isinstance(column, list) else np.zeros(height, np.int8)
+
+
 def chosen(rows: Rows, places: NDArray[np.int64]) -> Rows:
     """The rows at some places."""
     columns = {name: _chosen(column, places) for name, column in rows.columns.items()}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from turnlat import columns
-from turnlat.columns import Coded, Joined, Packed, Places, Rows
+from turnlat.columns import Coded, Joined, Packed, Places, Rows, codes_of, texts_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,18 +32,18 @@ class Names:
 
     def __init__(self, texts: pl.Series) -> None:
         self.texts = texts.drop_nulls().unique().sort()
-        self._held: dict[int, slice] = {}
+        self._held: dict[Hashable, slice] = {}
         self._places = pl.Series(dtype=pl.UInt32)
 
     @classmethod
     def of(cls, columns: Iterable[str], parts: Iterable[Rows]) -> Names:
         """Those of some columns of `parts`, which `column` knows then."""
         held = [part.columns.get(name) for part in parts for name in columns]
-        lists = {id(texts): texts for texts in map(_texts, held)}
-        texts = pl.Series(list(itertools.chain.from_iterable(lists.values())), dtype=pl.String)
+        told = {_key(column): texts_of(column) for column in held}
+        texts = pl.Series(list(itertools.chain.from_iterable(told.values())), dtype=pl.String)
         names = cls(texts)
-        ends = list(itertools.accumulate(map(len, lists.values()), initial=0))
-        names._held = dict(zip(lists, map(slice, ends, ends[1:]), strict=True))
+        ends = list(itertools.accumulate(map(len, told.values()), initial=0))
+        names._held = dict(zip(told, map(slice, ends, ends[1:]), strict=True))
         names._places = names.code(texts)
         return names
 
@@ -55,7 +55,7 @@ class Names:
 
     def column(self, values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
         """The places of the texts of a column of all parts."""
-        held = [self._held[id(_texts(value))] for value in values]
+        held = [self._held[_key(value)] for value in values]
         if any(isinstance(value, Coded) for value in values):
             return self._of_codes(values, heights, held)
         parts = zip(values, heights, map(self._places.__getitem__, held), strict=True)
@@ -70,13 +70,9 @@ class Names:
         import numpy as np  # noqa: PLC0415  # a small log needs no array
 
         parts = zip(values, heights, map(self._array.__getitem__, held), strict=True)
-        whole = np.concatenate(
-            [
-                places[value.codes] if isinstance(value, Coded) else np.resize(places, height)
-                for value, height, places in parts
-            ]
+        column = pl.Series(
+            np.concatenate([places[codes_of(value, height)] for value, height, places in parts])
         )
-        column = pl.Series(whole)
         return column.replace(_NOWHERE, None) if self._places.has_nulls() else column
 
     @cached_property
@@ -87,16 +83,43 @@ class Names:
 _NOWHERE = 2**32 - 1
 
 
-def _texts(values: Coded | Sequence[str | None] | str | None) -> Sequence[str | None]:
-    """What a column of one part holds: the texts of its rows, or those that these have."""
-    if isinstance(values, Coded):
-        return values.texts
-    return values if isinstance(values, list) else _alone(values)
+def _key(column: Any) -> Hashable:
+    """What tells the texts of a column: parts of one block have theirs in common."""
+    return column if _is_scalar(column) else id(texts_of(column))
 
 
-@cache
-def _alone(text: str | None) -> Sequence[str | None]:
-    return [text]
+class CodedFrames(NamedTuple):
+    """Frames some of whose columns hold the places of their texts among `names`."""
+
+    frames: dict[str, pl.DataFrame]
+    names: dict[str, pl.Series]
+
+
+def build_coded(
+    schemas: Mapping[str, Mapping[str, type]],
+    rows: Mapping[str, Sequence[Rows]],
+    spaces: Mapping[str, Sequence[str]],
+) -> CodedFrames:
+    """One frame for each kind of `rows`; the columns of each of `spaces` share their names."""
+    parts = [part for parts in rows.values() for part in parts]
+    named = {space: Names.of(columns, parts) for space, columns in spaces.items()}
+    names = {column: named[space] for space, columns in spaces.items() for column in columns}
+    built = {kind: build(types, rows[kind], names) for kind, types in schemas.items()}
+    return CodedFrames(built, {space: each.texts for space, each in named.items()})
+
+
+def coded(frames: Mapping[str, pl.DataFrame], spaces: Mapping[str, Sequence[str]]) -> CodedFrames:
+    """The same of frames with texts."""
+    names = {
+        space: Names(pl.concat(frame[name] for frame in frames.values() for name in columns))
+        for space, columns in spaces.items()
+    }
+    columns = [(name, names[space]) for space, columns in spaces.items() for name in columns]
+    found = {
+        kind: frame.with_columns(each.code(frame[name]).alias(name) for name, each in columns)
+        for kind, frame in frames.items()
+    }
+    return CodedFrames(found, {space: each.texts for space, each in names.items()})
 
 
 def build(

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import types
 import typing
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from turnlat import columns
 from turnlat.columns import Rows
+from turnlat.tally import Tally
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from turnlat.frames import CodedFrames
 
 LATEST_TIMESTAMP = 7_258_118_400.0
 """The year 2200: a later `timestamp` is no time."""
@@ -246,97 +248,11 @@ class Origin(msgspec.Struct, kw_only=True, gc=False):
     kept: tuple[str | None, ...] = ()
 
 
-@dataclass(frozen=True)
-class BadLine:
-    """A line that could not be read, and why."""
-
-    source: str
-    line: int
-    offset: int
-    """Byte offset of its first byte in the (uncompressed) file."""
-    reason: str
-
-    def moved(self, lines: int) -> BadLine:
-        """The same line where so many others of its file come before."""
-        return replace(self, line=self.line + lines)
-
-
-@dataclass
-class Tally:
-    """Where every line ended up; the five counts add up to `lines`."""
-
-    metric: int = 0
-    other: int = 0
-    blank: int = 0
-    bad: int = 0
-    joined: int = 0
-    bad_lines: list[BadLine] = field(default_factory=list)
-    """The first ones, at most `MAX_BAD_LINES`; `bad` has the full count."""
-    wrapped: int = 0
-    """Of `other`: rows of a table that the terminal wrapped, with metrics nobody can read."""
-    undated: int = 0
-    """Console lines that tell the time of day only."""
-    not_finite: int = 0
-    """Of `metric`: lines with NaN or Infinity, which count as not measured."""
-    unknown: Counter[str] = field(default_factory=Counter)
-    """Of `other`: lines of each metric type that turnlat does not know."""
-    rejected: list[tuple[BadLine, bytes]] = field(default_factory=list)
-    """Every bad line with its bytes, where the user asked for them."""
-    shapes: Counter[str] = field(default_factory=Counter)
-    """Lines of each recognised shape."""
-
-    MAX_BAD_LINES: typing.ClassVar[int] = 100
-
-    @property
-    def lines(self) -> int:
-        """All lines, a last one without a newline among them."""
-        return self.metric + self.other + self.blank + self.bad + self.joined
-
-    def reject(self, line: BadLine, raw: bytes | None = None) -> None:
-        """Count a bad line, and keep it if it is among the first, or its bytes where asked to."""
-        self.bad += 1
-        if raw is not None:
-            self.rejected.append((line, raw))
-        if len(self.bad_lines) < self.MAX_BAD_LINES:
-            self.bad_lines.append(line)
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            metric=self.metric + other.metric,
-            other=self.other + other.other,
-            blank=self.blank + other.blank,
-            bad=self.bad + other.bad,
-            joined=self.joined + other.joined,
-            bad_lines=(self.bad_lines + other.bad_lines)[: self.MAX_BAD_LINES],
-            wrapped=self.wrapped + other.wrapped,
-            undated=self.undated + other.undated,
-            not_finite=self.not_finite + other.not_finite,
-            unknown=self.unknown + other.unknown,
-            rejected=self.rejected + other.rejected,
-            shapes=self.shapes + other.shapes,
-        )
-
-    def moved(self, lines: int) -> Tally:
-        """The same of lines that so many others of their file come before."""
-        return replace(
-            self,
-            bad_lines=[bad.moved(lines) for bad in self.bad_lines],
-            rejected=[(bad.moved(lines), raw) for bad, raw in self.rejected],
-        )
-
-
 CODED = {"speeches": ("speech_id",), "origins": ("job_id", "room_id", "room", "hook_session")}
 """Columns whose texts have numbers in the frames that turns are made from.
 
 Those of one name share the numbers, which are in the order of the texts.
 """
-
-
-class CodedFrames(NamedTuple):
-    """Frames whose columns of `CODED` hold the places of their texts among `names`."""
-
-    frames: dict[str, pl.DataFrame]
-    names: dict[str, pl.Series]
 
 
 @dataclass(frozen=True)
@@ -371,17 +287,12 @@ class Records:
 
         They go over into them where they are not frames yet.
         """
-        from turnlat.frames import Names, build  # noqa: PLC0415  # as above
+        from turnlat import frames  # noqa: PLC0415  # as above
 
         if not self.are_rows:
-            return _coded(self.frames)
-        parts = [part for parts in self.rows.values() for part in parts]
-        named = {space: Names.of(columns, parts) for space, columns in CODED.items()}
-        names = {column: named[space] for space, columns in CODED.items() for column in columns}
-        return CodedFrames(
-            {kind: build(schema(kind, self.keep), self.rows[kind], names) for kind in KINDS},
-            {space: each.texts for space, each in named.items()},
-        )
+            return frames.coded(self.frames, CODED)
+        schemas = {kind: schema(kind, self.keep) for kind in KINDS}
+        return frames.build_coded(schemas, self.rows, CODED)
 
     @classmethod
     def of_frames(
@@ -411,27 +322,6 @@ class Records:
             return cls.of_frames(_stacked(parts), tally, keep)
         rows = {kind: [rows for part in parts for rows in part.rows[kind]] for kind in KINDS}
         return cls(rows, tally, keep)
-
-
-def _coded(frames: dict[str, pl.DataFrame]) -> CodedFrames:
-    """The same of frames with texts."""
-    import polars as pl  # noqa: PLC0415  # readers need none
-
-    from turnlat.frames import Names  # noqa: PLC0415  # as above
-
-    names = {
-        space: Names(pl.concat(frame[name] for frame in frames.values() for name in columns))
-        for space, columns in CODED.items()
-    }
-    coded = {
-        kind: frame.with_columns(
-            names[space].code(frame[name]).alias(name)
-            for space, columns in CODED.items()
-            for name in columns
-        )
-        for kind, frame in frames.items()
-    }
-    return CodedFrames(coded, {space: each.texts for space, each in names.items()})
 
 
 def _stacked(parts: Sequence[Records]) -> dict[str, pl.DataFrame]:

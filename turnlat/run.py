@@ -21,9 +21,9 @@ from turnlat.metrics import DEFAULT_TOTAL, SUMMABLE
 from turnlat.notes import Note
 from turnlat.readers import Options
 from turnlat.reading import Readers
-from turnlat.records import BadLine
 from turnlat.selection import Selection, select
 from turnlat.summaries import latency, tools, transcriptions, usage
+from turnlat.tally import BadLine
 from turnlat.turns import Ledger
 from turnlat.turns.latency import total
 from turnlat.turns.table import COLUMNS, RECORDED_AT

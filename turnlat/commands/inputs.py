@@ -13,9 +13,9 @@ from turnlat.errors import InputError
 
 if TYPE_CHECKING:
     from turnlat.reading import Readers
-    from turnlat.records import BadLine
     from turnlat.run import Run
     from turnlat.selection import Selection
+    from turnlat.tally import BadLine
 
 BAD_LINES_SHOWN = 5
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from turnlat.notes import Note
-from turnlat.records import BadLine
+from turnlat.tally import BadLine
 from turnlat.turns import Ledger
 
 

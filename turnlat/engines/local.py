@@ -17,9 +17,10 @@ from turnlat.errors import InputError
 from turnlat.readers import Options
 from turnlat.reading import Readers
 from turnlat.reading.ranges import RANGE_BYTES
-from turnlat.records import Records, Tally
+from turnlat.records import Records
 from turnlat.sources import BLOCK_BYTES, Source
 from turnlat.summaries import tools, transcriptions, usage
+from turnlat.tally import Tally
 from turnlat.turns import Ledger, Turns, table
 from turnlat.units import plural
 

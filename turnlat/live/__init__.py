@@ -13,7 +13,8 @@ import polars as pl
 from turnlat.live.arrivals import Arrivals
 from turnlat.live.conversations import Conversations
 from turnlat.live.finishing import finished
-from turnlat.records import Records, Tally
+from turnlat.records import Records
+from turnlat.tally import Tally
 from turnlat.turns import Ledger, members
 
 LONGEST = 5_000

@@ -11,7 +11,8 @@ import polars as pl
 
 from turnlat import turns
 from turnlat.live.groups import Groups, keys_of, own_sessions, tells_twice
-from turnlat.records import KINDS, Records, Tally, schema
+from turnlat.records import KINDS, Records, schema
+from turnlat.tally import Tally
 from turnlat.turns import Turns, members
 
 _GROUP = "group"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from turnlat.records import Tally
 from turnlat.run import Run
 from turnlat.summaries import tools, transcriptions, usage
+from turnlat.tally import Tally
 from turnlat.turns import Ledger
 
 

@@ -20,7 +20,8 @@ from turnlat.readers.fields import (
     unix_seconds,
 )
 from turnlat.readers.formats import FORMATS
-from turnlat.records import LATEST_TIMESTAMP, BadLine, Collector, Origin, Records
+from turnlat.records import LATEST_TIMESTAMP, Collector, Origin, Records
+from turnlat.tally import BadLine
 
 if TYPE_CHECKING:
     from turnlat.readers.fast import FastReader

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from turnlat.notes import Note
-from turnlat.records import KINDS, Records, Tally
+from turnlat.records import KINDS, Records
+from turnlat.tally import Tally
 from turnlat.turns import (
     duplicates,
     grouping,

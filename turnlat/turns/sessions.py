@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from turnlat.records import CodedFrames
+from turnlat.frames import CodedFrames
 from turnlat.turns.groups import rows_of
 
 Frames = dict[str, pl.DataFrame]

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnlat import columns
-from turnlat.columns import Coded, Places, Rows
-from turnlat.records import KINDS, Records, Tally
+from turnlat.columns import Coded, Places, Rows, codes_of, texts_of
+from turnlat.records import KINDS, Records
+from turnlat.tally import Tally
 from turnlat.turns.sessions import NAMES, OF_SPEECHES, is_job
 
 _ANSWERING = (*OF_SPEECHES, "realtime")
@@ -37,7 +38,7 @@ class _Part(NamedTuple):
     @property
     def sessions(self) -> _Numbers:
         """The session of each record: made when it is asked for, since records are many."""
-        return np.asarray(self.numbers[_codes(self.name, self.rows)])
+        return np.asarray(self.numbers[codes_of(self.name, self.rows.height)])
 
 
 def split(records: Records, most: int) -> list[Records]:
@@ -84,29 +85,15 @@ def _name_of_sessions(parts: list[tuple[str, Rows]]) -> str | None:
 def _different(name: str, parts: list[Rows]) -> set[str | None]:
     """The different texts of a column, null among them where any record has none."""
     held = [column for part in parts if (column := part.columns.get(name)) is not None]
-    lists = {id(texts): texts for texts in map(_texts, held)}
+    lists = {id(texts): texts for texts in map(texts_of, held)}
     found = set(itertools.chain.from_iterable(lists.values())) - {None}
     return found | ({None} if any(_lacks(part, name) for part in parts) else set())
-
-
-def _texts(column: Any) -> Sequence[str | None]:
-    """The texts of a column, or those that its codes stand for: parts of a block share these."""
-    if isinstance(column, Coded):
-        return column.texts
-    return column if isinstance(column, list) else (column,)
-
-
-def _codes(column: Any, rows: Rows) -> NDArray[np.integer[Any]]:
-    """Which of its texts each record has."""
-    if isinstance(column, Coded):
-        return column.codes
-    return np.arange(rows.height) if isinstance(column, list) else np.zeros(rows.height, np.int8)
 
 
 def _lacks(part: Rows, name: str) -> bool:
     """Whether a record has no text there."""
     column = part.columns.get(name)
-    texts = _texts(column)
+    texts = texts_of(column)
     if None not in texts or not isinstance(column, Coded):
         return None in texts
     return bool((column.codes == texts.index(None)).any())
@@ -117,7 +104,7 @@ def _numbered(parts: list[tuple[str, Rows]], name: str) -> tuple[list[_Part], in
     numbers, of_texts, told = Places(), dict[int, _Numbers](), []
     for kind, rows in parts:
         column = rows.columns[name]
-        texts = _texts(column)
+        texts = texts_of(column)
         # Parts of one block share their texts.
         if id(texts) not in of_texts or not isinstance(column, Coded):
             of_texts[id(texts)] = np.array([numbers[text] for text in texts], np.int32)
@@ -132,7 +119,7 @@ def _share_speeches(parts: list[_Part]) -> bool:
         column = part.rows.columns.get("speech_id")
         if column is None:
             continue
-        texts, codes = _texts(column), _codes(column, part.rows)
+        texts, codes = texts_of(column), codes_of(column, part.rows.height)
         _, owner = owners.setdefault(id(texts), (texts, np.full(len(texts), _NOBODY, np.int32)))
         named = np.array([text is not None for text in texts])[codes]
         codes, sessions = codes[named], part.sessions[named]
