@@ -7,6 +7,8 @@ can precede its EOU, and for speeches that the agent began by itself after the a
 
 from __future__ import annotations
 
+import math
+
 import polars as pl
 
 from turnlat.turns.groups import after_last, rows_of
@@ -197,35 +199,57 @@ def _answers(events: pl.DataFrame) -> pl.DataFrame:
 
     0 is the answer to the segment's EOU; segment 0 has none, so it counts from 1.
     """
-    segment = ["session", "segment"]
-    speaking = events.filter(~_IS_EOU & ~pl.col("attempt")).sort(
+    ordered = events.filter(~_IS_EOU & ~pl.col("attempt")).sort(
         "session", "segment", "start", "kind"
     )
-    audio = pl.when(_AUDIBLE).then("audio").otherwise(0.0)
-    played = audio.cum_sum()
-    late = pl.when(_AUDIBLE).then(pl.col("heard") - played + audio).cum_max().forward_fill()
-    llm_end = pl.when(_IS_LLM).then("timestamp").cum_max().forward_fill()
-    numbered = speaking.with_columns(
-        ended=(late + played).shift(1).over(segment),
-        generating=llm_end.over(segment),
-        after_llm=(pl.col("kind").shift(1) == _ORDER["llm"]).over(segment),
-    ).with_columns(
-        after_audio=(pl.col("start") > pl.col("ended") + PLAYOUT_SLACK).fill_null(value=False),
-        follows_llm=(pl.col("after_llm") | (pl.col("start") <= pl.col("generating"))).fill_null(
-            value=False
-        ),
+    begins = pl.any_horizontal(
+        pl.col(name).ne_missing(pl.col(name).shift()) for name in ("session", "segment")
     )
-    opens = pl.col("after_audio") & (_IS_LLM | ~pl.col("follows_llm"))
+    speaking = ordered.with_columns(begins=begins)
+    start, ended = pl.col("start"), pl.col("ended") + PLAYOUT_SLACK
+    follows_llm = pl.col("after_llm") | (start <= pl.col("generating")).fill_null(value=False)
+    opens = (start > ended).fill_null(value=False) & (_IS_LLM | ~follows_llm)
     first = (pl.col("segment") == 0).cast(pl.Int64)
+    so_far = pl.col("opens").cum_sum().cast(pl.Int64)
+    before = pl.when("begins").then(so_far - pl.col("opens")).forward_fill()
+    numbered = speaking.hstack(_before(speaking)).with_columns(opens=opens)
     return pl.concat(
         [
             events.filter(_IS_EOU | pl.col("attempt")).with_columns(
                 answer=pl.lit(0, dtype=pl.Int64)
             ),
-            numbered.with_columns(
-                answer=opens.cum_sum().over(segment).cast(pl.Int64) + first
-            ).select(*events.columns, "answer"),
+            numbered.select(*events.columns, answer=so_far - before + first),
         ]
+    )
+
+
+def _before(speaking: pl.DataFrame) -> pl.DataFrame:
+    """What lies before each record in its segment, where one `begins`.
+
+    `ended`: when all audio before it had; `generating`: when the last LLM call up to it ended, its
+    own among them; `after_llm`: whether it comes right after such a call.
+    """
+    all_ended, all_generating = list[float](), list[float]()
+    ended = generating = math.nan
+    # What is not known is NaN here, which is never larger: `max` keeps what comes first then.
+    heard_and_audio = pl.col("heard", "audio").fill_null(math.nan)
+    told = speaking.select(
+        "begins", _IS_LLM.alias("is_llm"), "timestamp", "audible", heard_and_audio
+    )
+    rows = zip(*(column.to_list() for column in told), strict=True)
+    for begins, is_llm, time, audible, heard, audio in rows:
+        if begins:
+            ended = generating = math.nan
+        if is_llm:
+            generating = max(time, generating)
+        all_ended.append(ended)
+        all_generating.append(generating)
+        if audible:
+            ended = max(heard, ended) + audio
+    return speaking.select(
+        pl.Series("ended", all_ended, pl.Float64).fill_nan(None),
+        pl.Series("generating", all_generating, pl.Float64).fill_nan(None),
+        after_llm=~pl.col("begins") & _IS_LLM.shift(fill_value=False),
     )
 
 
