@@ -13,7 +13,7 @@ from turnlat.columns import Coded, Rows, compact
 from turnlat.frames import Names
 from turnlat.records import KINDS, ORIGIN, Records, schema
 from turnlat.tally import Tally
-from turnlat.turns.groups import Groups, after_last, least, marked, rows_of
+from turnlat.turns.numbering import Groups, after_last, least, marked, rows_of
 
 COUNT = 6
 NUMBERS = st.lists(st.integers(0, COUNT - 1), max_size=12)

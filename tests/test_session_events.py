@@ -109,6 +109,12 @@ def test_speech_with_audio_of_its_own_has_no_metrics_and_is_heard(tmp_path: Path
     add_up(run)
 
 
+def test_of_speeches_created_at_once_the_last_one_was_heard(tmp_path: Path) -> None:
+    """Whether or not metrics tell of the others."""
+    at_once = [created("speech_1", 20), created("speech_9", 20), state(21, "speaking")]
+    assert heard(load(tmp_path, ASKED + at_once), "speech_9")["outcome"] == "initiated"
+
+
 def test_recorded_words_before_the_answer_are_filler(tmp_path: Path) -> None:
     filler = [created("speech_0", 1.1, "say"), state(1.2, "speaking"), state(1.4, "listening")]
     turn = heard(load(tmp_path, [*ASKED, *filler, state(1.7, "speaking")]), "speech_1")

@@ -127,6 +127,19 @@ def test_what_a_rule_looks_on_from_is_not_split(
     assert_alike([log], 1)
 
 
+@pytest.mark.parametrize("ids", [(None, ""), ("", None), (None, None), ("", "")])
+def test_an_id_that_says_nothing_is_none(
+    tmp_path: Path, ids: tuple[str | None, str | None]
+) -> None:
+    """Whichever way a record says that it has no speech, the speeches stay together."""
+    first = [record | {"speech_id": ids[0]} for record in session("a", 0, "1")[3:]]
+    second = [record | {"speech_id": ids[1]} for record in session("b", 50, "2")[1:2]]
+    log = write_log(tmp_path / "agent.jsonl", first + second + session("c", 90, "3"))
+    records = local.gather(find([str(log)]), Options(fast_from=0))
+    assert len(shards.split(records, 1)) == 1
+    assert_alike([log], 1, fast_from=0)
+
+
 def test_job_ids_of_a_hook_name_sessions_before_rooms(tmp_path: Path) -> None:
     lines = session("a", 0, "1", session="AJ_1") + session("a", 50, "2", session="AJ_2")
     log = write_log(tmp_path / "agent.jsonl", lines)

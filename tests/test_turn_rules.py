@@ -150,6 +150,14 @@ def test_an_eou_that_counts_from_before_the_greeting_is_stale(tmp_path: Path) ->
     assert turns(run)[1]["notes"] == ["eou-stale"]
 
 
+def test_of_two_eous_at_once_the_second_line_is_the_second_turn(tmp_path: Path) -> None:
+    """However many come before them: the lines count as numbers, not as text."""
+    eous = [eou(None, min(row, 9) * 20.0, delay=0.5 + row / 100) for row in range(11)]
+    turns = load(tmp_path, eous).turns
+    assert turns["line"].to_list() == list(range(1, 12))
+    assert turns["notes"].to_list() == [*([[]] * 10), ["eou-stale"]]
+
+
 def test_a_slow_transcript_is_not_stale_for_a_filler_or_an_attempt_before_it(
     tmp_path: Path,
 ) -> None:

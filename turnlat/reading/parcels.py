@@ -46,7 +46,7 @@ def send(connection: Connection, parcel: bytes) -> None:
 def receive(connection: Connection) -> Any:
     """What was sent, in pages of its own: they are free again as soon as its arrays are.
 
-    Raises `EOFError` where the other process has ended.
+    Raises `EOFError` where the other process has ended, and `OSError` where it did amid a parcel.
     """
     (size,) = _COUNT.unpack(connection.recv_bytes())
     pages = mmap.mmap(-1, size)

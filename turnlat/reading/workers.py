@@ -73,7 +73,7 @@ class Workers:
         for connection in cast("list[Connection]", wait(self._results)):
             try:
                 found = parcels.receive(connection)
-            except EOFError:
+            except (EOFError, OSError):  # it ended before a result, or amid one
                 raise WorkerDiedError from None
             if isinstance(found, Exception):
                 raise found
@@ -138,13 +138,16 @@ def _work(
     # The next task is read while nobody fetches the result of the last one.
     sender = threading.Thread(target=_send, args=(waiting, results, parcels.send))
     sender.start()
-    with suppress(EOFError):
+    try:
         while True:
             with turn:
                 message = tasks.recv_bytes()
             waiting.put(_result(message, options))
-    waiting.put(None)
-    sender.join()
+    except EOFError:
+        pass
+    finally:
+        waiting.put(None)
+        sender.join()
 
 
 def _result(message: bytes, options: Options) -> bytes:

@@ -36,7 +36,8 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
     Raises `UsageError` where `by` is no column of the turn table.
     """
     turns, split = _split(run, by)
-    turns = turns.select({*METRICS, *_OF_SLOWEST, *([split] if split else [])})
+    needed = [*METRICS, *_OF_SLOWEST, *([split] if split else [])]
+    turns = turns.select(dict.fromkeys(needed).keys())
     over, notes = latency.population(turns) if split != "outcome" else (turns, [])
     statistics = latency.summarize(over, split)
     frames = {

@@ -57,13 +57,16 @@ def summarize(counts: Sequence[pl.DataFrame]) -> pl.DataFrame:
         .sort("component", "model", nulls_last=True)
         .with_columns(pl.col("component").cast(pl.String))
     )
+    rows = rows.with_columns(pl.col(_SECONDS).round(_DIGITS))
     if rows.height:
         total = rows.select(
             pl.lit("total").alias("component"), pl.lit(None, dtype=pl.String).alias("model"), *sums
         )
         rows = pl.concat([rows, total])
     return rows.select(
-        (pl.col(name).round(_DIGITS) if name in _SECONDS else pl.col(name)).cast(type_)
+        (pl.col(name).round(_DIGITS) if name in _SECONDS else pl.col(name)).cast(
+            type_, strict=False
+        )
         for name, type_ in SCHEMA.items()
     )
 

@@ -26,6 +26,7 @@ from turnlat.turns import (
     table,
 )
 from turnlat.turns.ledger import OUTCOMES, Ledger
+from turnlat.turns.numbering import gathered
 from turnlat.turns.sessions import Frames
 
 __all__ = ["Ledger", "Turns", "build", "notes"]
@@ -86,9 +87,7 @@ def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:
     part = stitched.select("turn_speech", "fills", heard_at="first_audio")
     spoken = {
         kind: frames[kind].hstack(
-            (part if kind == "created" else part.drop("heard_at")).select(
-                pl.all().gather(frames[kind]["speech"])
-            )
+            gathered(part if kind == "created" else part.drop("heard_at"), frames[kind]["speech"])
         )
         for kind in sessions.OF_SPEECHES
     }

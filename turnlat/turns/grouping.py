@@ -11,7 +11,7 @@ import math
 
 import polars as pl
 
-from turnlat.turns.groups import after_last, rows_of
+from turnlat.turns.numbering import after_last, rows_of
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 PREEMPTIVE_LEAD = 2.0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
+from collections.abc import Iterable
 
 import polars as pl
 
 from turnlat.metrics import COMPONENTS, DEFAULT_TOTAL
-from turnlat.turns.groups import Groups, least
+from turnlat.turns.numbering import Groups, least
 from turnlat.turns.sessions import Frames
 
 CLOCK_RESOLUTION = 1e-6
@@ -88,8 +91,13 @@ def play(audible: pl.DataFrame, turn: str) -> pl.DataFrame:
 
 def total(names: tuple[str, ...]) -> pl.Expr:
     """The sum of `names`, null where one of them is, and where nobody heard an answer."""
-    parts = pl.sum_horizontal(names, ignore_nulls=False)
+    parts = _sum(pl.col(name) for name in names)
     return pl.when(pl.col("outcome") == "replied").then(parts)
+
+
+def _sum(parts: Iterable[pl.Expr]) -> pl.Expr:
+    """The sum in the order of its terms; polars' own order depends on the number of threads."""
+    return functools.reduce(operator.add, parts)
 
 
 def _first_call(calls: pl.DataFrame, count: int) -> pl.DataFrame:
@@ -187,7 +195,7 @@ def _components() -> list[pl.Expr]:
 
 def remainder() -> pl.Expr:
     """The wait less all its other components, known or not."""
-    rest = pl.col("e2e_latency") - pl.sum_horizontal(_ADDED)
+    rest = pl.col("e2e_latency") - _sum(pl.col(name).fill_null(0.0) for name in _ADDED)
     return pl.when(rest.abs() < CLOCK_RESOLUTION).then(0.0).otherwise(rest)
 
 

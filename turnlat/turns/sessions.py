@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from turnlat.frames import CodedFrames
-from turnlat.turns.groups import rows_of
+from turnlat.turns.numbering import rows_of
 
 Frames = dict[str, pl.DataFrame]
 """One frame per kind of record."""

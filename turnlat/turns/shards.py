@@ -96,7 +96,9 @@ def _lacks(part: Rows, name: str) -> bool:
     texts = texts_of(column)
     if None not in texts or not isinstance(column, Coded):
         return None in texts
-    return bool((column.codes == texts.index(None)).any())
+    # What was told as null and what was told as nothing may have codes of their own.
+    nulls = [place for place, text in enumerate(texts) if text is None]
+    return bool(np.isin(column.codes, nulls).any())
 
 
 def _numbered(parts: list[tuple[str, Rows]], name: str) -> tuple[list[_Part], int]:

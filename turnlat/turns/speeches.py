@@ -10,7 +10,7 @@ import itertools
 import polars as pl
 
 from turnlat.turns import ordering
-from turnlat.turns.groups import Groups, after_last, marked, rows_of, same
+from turnlat.turns.numbering import Groups, after_last, marked, rows_of, same
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 _USED = ("room_id", "hook_session", "container", "pid", "log", "request_id")

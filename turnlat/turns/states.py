@@ -167,7 +167,7 @@ def _created(created: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
     return (
         changes.join_asof(
             created.drop_nulls("timestamp")
-            .sort("timestamp")
+            .sort("timestamp", "source", "line")
             .select("session", "speech", at="timestamp"),
             left_on="began",
             right_on="at",

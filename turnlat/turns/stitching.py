@@ -6,7 +6,7 @@ import polars as pl
 
 from turnlat.turns import ordering
 from turnlat.turns.grouping import PLAYOUT_SLACK, PREEMPTIVE_LEAD
-from turnlat.turns.groups import gathered, least, marked, rows_of, same
+from turnlat.turns.numbering import gathered, least, marked, rows_of, same
 from turnlat.turns.sessions import SOURCE_RANK
 
 CONTINUATION_WINDOW = 10.0

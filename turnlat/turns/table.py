@@ -8,8 +8,8 @@ import polars as pl
 
 from turnlat.records import LATEST_TIMESTAMP, kept_column
 from turnlat.turns import messages, ordering
-from turnlat.turns.groups import Groups, gathered, marked
 from turnlat.turns.ledger import USER_TURNS
+from turnlat.turns.numbering import Groups, gathered, marked
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 TIME = pl.Datetime("us", "UTC")

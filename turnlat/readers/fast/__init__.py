@@ -25,7 +25,7 @@ from turnlat.readers.fast.shapes import IDS_OF_LINES, LOG_LINES, RENAMED, Shapes
 from turnlat.readers.fields import BadValueError, iso_seconds
 from turnlat.records import LATEST_TIMESTAMP, Collector
 
-STEP_BYTES = 128 * 1024
+STEP_BYTES = 256 * 1024
 """How much is decoded at once: what fits the processor's cache is up to twice as fast."""
 
 

@@ -1,4 +1,4 @@
-"""Groups: rows with one number, side by side, made into one row for each number.
+"""Numbering: rows that are looked up by number, and groups of rows that have one.
 
 What is numbered lies at its number: rows are looked up where a join would have to search.
 """
