@@ -35,10 +35,7 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
 
     Raises `UsageError` where `by` is no column of the turn table.
     """
-    turns, split = _split(run, by)
-    needed = [*METRICS, *_OF_SLOWEST, *([split] if split else [])]
-    turns = turns.select(dict.fromkeys(needed).keys())
-    over, notes = latency.population(turns) if split != "outcome" else (turns, [])
+    over, notes, split = _judged(run, by)
     statistics = latency.summarize(over, split)
     frames = {
         "turns": run.turns,
@@ -89,6 +86,17 @@ def _document(run: Run, statistics: pl.DataFrame, notes: list[Note]) -> dict[str
         "usage": run.usage.to_dicts(),
         "notes": notes,
     }
+
+
+def _judged(run: Run, by: str | None) -> tuple[pl.DataFrame, list[Note], str | None]:
+    """The turns that statistics are over, notes about them, and the column that splits them.
+
+    They have the columns that tables need: all those of a large run would take much memory.
+    """
+    turns, split = _split(run, by)
+    needed = dict.fromkeys([*METRICS, *_OF_SLOWEST, *([split] if split else [])])
+    turns = turns.select(needed.keys())
+    return *(latency.population(turns) if split != "outcome" else (turns, [])), split
 
 
 def _split(run: Run, by: str | None) -> tuple[pl.DataFrame, str | None]:

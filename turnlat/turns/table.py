@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
@@ -77,10 +78,11 @@ def assemble(
     Chat messages give rows in sessions that have no other records of them.
     """
     kept = [kept_column(name) for name in keep]
-    parts = [_parts(stitched), _llm_sums(frames["llm"], stitched.height)]
-    parts += [
-        _tts_sums(frames["tts"], stitched.height),
-        _first_record(frames, stitched.height, kept),
+    count = stitched.height
+    parts = [
+        _parts(stitched),
+        *(_summed(frames[kind], sums, count) for kind, sums in _SUMS.items()),
+        _first_record(frames, count, kept),
     ]
     added = pl.concat(parts, how="horizontal")
     spoken = turns.hstack(gathered(added, turns[_TURN])).lazy().pipe(_spoken_columns).pipe(_noted)
@@ -179,65 +181,66 @@ def _parts(stitched: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _llm_sums(llm: pl.DataFrame, count: int) -> pl.DataFrame:
-    calls = llm.drop_nulls(_TURN)
-    turns = Groups(calls[_TURN], count)
-    return turns.reduce(
-        calls,
-        *_sums(
-            llm_duration="duration",
-            prompt_tokens="prompt_tokens",
-            cached_tokens="prompt_cached_tokens",
-            completion_tokens="completion_tokens",
-        ),
-        llm_interrupted=pl.col("cancelled").any(),
-        no_first_token=pl.col("no_first_token").any(),
-        llm_implausible=pl.col("implausible").any(),
-    ).select(
-        _sum("llm_duration"),
-        *(_whole(name) for name in ("prompt_tokens", "cached_tokens", "completion_tokens")),
-        pl.col("llm_interrupted", "no_first_token", "llm_implausible"),
-        all_llm_calls=turns.sizes,
+class _Sums(NamedTuple):
+    """What the records of one kind add up to in a turn: names of results, and their columns."""
+
+    records: str
+    seconds: dict[str, str]
+    counts: dict[str, str]
+    flags: dict[str, str]
+    """Whether any record has them."""
+
+
+_SUMS = {
+    "llm": _Sums(
+        records="all_llm_calls",
+        seconds={"llm_duration": "duration"},
+        counts={
+            "prompt_tokens": "prompt_tokens",
+            "cached_tokens": "prompt_cached_tokens",
+            "completion_tokens": "completion_tokens",
+        },
+        flags={
+            "llm_interrupted": "cancelled",
+            "no_first_token": "no_first_token",
+            "llm_implausible": "implausible",
+        },
+    ),
+    "tts": _Sums(
+        records="all_tts_segments",
+        seconds={"tts_duration": "duration", "audio_duration": "audio_duration"},
+        counts={"characters": "characters_count"},
+        flags={
+            "tts_interrupted": "cancelled",
+            "no_first_byte": "no_first_byte",
+            "tts_implausible": "implausible",
+        },
+    ),
+}
+
+
+def _summed(records: pl.DataFrame, sums: _Sums, count: int) -> pl.DataFrame:
+    of_turns = records.drop_nulls(_TURN)
+    turns = Groups(of_turns[_TURN], count)
+    terms = (sums.seconds | sums.counts).items()
+    found = turns.reduce(
+        of_turns,
+        *(pl.col(column).sum().alias(name) for name, column in terms),
+        *(pl.col(column).null_count().alias(f"{name} lacks") for name, column in terms),
+        *(pl.col(column).any().alias(name) for name, column in sums.flags.items()),
     )
-
-
-def _tts_sums(tts: pl.DataFrame, count: int) -> pl.DataFrame:
-    pieces = tts.drop_nulls(_TURN)
-    turns = Groups(pieces[_TURN], count)
-    return turns.reduce(
-        pieces,
-        *_sums(
-            tts_duration="duration",
-            characters="characters_count",
-            audio_duration="audio_duration",
-        ),
-        tts_interrupted=pl.col("cancelled").any(),
-        no_first_byte=pl.col("no_first_byte").any(),
-        tts_implausible=pl.col("implausible").any(),
-    ).select(
-        _sum("tts_duration"),
-        _whole("characters"),
-        _sum("audio_duration"),
-        pl.col("tts_interrupted", "no_first_byte", "tts_implausible"),
-        all_tts_segments=turns.sizes,
+    return found.select(
+        *map(_sum, sums.seconds),
+        *(_sum(name).cast(pl.Int64, strict=False) for name in sums.counts),
+        *sums.flags,
+        turns.sizes.alias(sums.records),
     )
-
-
-def _sums(**names: str) -> Iterator[pl.Expr]:
-    """Of each turn the sum of some columns, and how many of its terms are null."""
-    for name, column in names.items():
-        yield pl.col(column).sum().alias(name)
-        yield pl.col(column).null_count().alias(f"{name} lacks")
 
 
 def _sum(name: str) -> pl.Expr:
     """A sum that is null where one of its terms is: a partial sum would look small."""
     whole = pl.col(f"{name} lacks") == 0
     return pl.when(whole).then(pl.col(name).round(SUM_DIGITS)).alias(name)
-
-
-def _whole(name: str) -> pl.Expr:
-    return _sum(name).cast(pl.Int64, strict=False)
 
 
 def _first_record(frames: Frames, count: int, kept: list[str]) -> pl.DataFrame:
