@@ -132,6 +132,10 @@ def test_a_log_of_every_shape_reads_alike() -> None:
     assert_alike(mixed_log(1))
 
 
+def test_the_scanner_was_built() -> None:
+    assert fast.IS_BUILT
+
+
 def test_most_lines_of_hooks_and_workers_take_the_fast_path() -> None:
     for name in ("1.8.9/main/hook_with_vad.jsonl", "1.8.9/main/production.jsonl"):
         content = (DATA / name).read_bytes()

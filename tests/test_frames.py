@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from turnlat import columns, frames
-from turnlat.columns import Joined, Packed, Rows
+from turnlat.columns import Joined, Rows
 
 _VALUES: dict[type, st.SearchStrategy[Any]] = {
     float: st.floats(allow_nan=False),
@@ -50,11 +49,3 @@ def test_a_column_is_the_same_however_its_parts_hold_it(type_: type, data: st.Da
     found = frames.build({"line": int, "x": type_}, rows)["x"]
     assert found.dtype == _DTYPES[type_]
     assert found.to_list() == wanted
-
-
-@given(st.lists(st.floats(), max_size=50), st.lists(st.integers(0, 2**16 - 1), max_size=50))
-def test_a_packed_array_is_what_it_was(times: list[float], lines: list[int]) -> None:
-    for array in (np.array(times), np.array(lines, np.uint16), np.array(lines, np.int64)):
-        found = Packed.of(array).array()
-        assert found.dtype == array.dtype
-        assert found.tobytes() == array.tobytes()

@@ -3,26 +3,67 @@
 A column of `Rows` is one value that all rows have, or one of
 - a float64 array, in which NaN is null; an int8 array of truth values, in which -1 is null;
   an array of whole numbers without nulls
-- such an array `Packed`, for what is looked at late and little
+- such an array before numpy is loaded, as an `Array`; or `Packed`, for what is looked at late and
+  little
 - `Coded` or `Joined` texts
 - a list of values, for what is too rare to be worth more
 """
 
 from __future__ import annotations
 
+import pickle
 import zlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Data: TypeAlias = bytes | memoryview
+"""Bytes of a column; a process that is sent them has them out of the way of its own objects."""
+
+
+class Array(NamedTuple):
+    """The bytes of an array, which is made when it is asked for: many processes need none."""
+
+    data: Data
+    type: str
+
+    def array(self) -> NDArray[Any]:
+        """The array; it lies in the bytes."""
+        import numpy as np  # noqa: PLC0415  # a small log needs no array
+
+        return np.frombuffer(self.data, self.type)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Array, (pickle.PickleBuffer(self.data), self.type)
+
+
+class Packed(NamedTuple):
+    """An array of numbers that are near their neighbours, in a fraction of its memory."""
+
+    planes: Data
+    """The steps between neighbours' bit patterns, compressed: the low byte of each comes first."""
+    type: str
+
+    def array(self) -> NDArray[Any]:
+        """The array as it was."""
+        import numpy as np  # noqa: PLC0415
+
+        size = np.dtype(self.type).itemsize
+        planes = np.frombuffer(zlib.decompress(self.planes), np.uint8).reshape(size, -1)
+        steps = np.ascontiguousarray(planes.T).view(f"i{size}")[:, 0]
+        return np.cumsum(steps, dtype=steps.dtype).view(self.type)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Packed, (pickle.PickleBuffer(self.planes), self.type)
+
 
 class Coded(NamedTuple):
     """Texts of which few are different."""
 
-    codes: NDArray[np.integer[Any]]
+    codes: NDArray[np.integer[Any]] | Array
     """The place in `texts` of each row's."""
     texts: Sequence[str | None]
 
@@ -30,35 +71,10 @@ class Coded(NamedTuple):
 class Joined(NamedTuple):
     """Texts of which most are different: each in a line of its own, an empty one for null."""
 
-    lines: bytes | NDArray[np.uint8]
+    lines: Data
 
-
-class Packed(NamedTuple):
-    """An array of numbers that are near their neighbours, in a fraction of its memory."""
-
-    steps: NDArray[np.uint8]
-    """The differences of the bit patterns of neighbours, compressed."""
-    type: str
-
-    @classmethod
-    def of(cls, array: NDArray[Any]) -> Packed:
-        """`array`, packed."""
-        import numpy as np  # noqa: PLC0415  # a small log needs no array
-
-        size = array.dtype.itemsize
-        steps = np.diff(array.view(f"i{size}"), prepend=array.view(f"i{size}")[:1] * 0)
-        # First all high bytes, then all that are next: most of these are alike.
-        planes = steps.view(np.uint8).reshape(-1, size).T.tobytes()
-        return cls(np.frombuffer(zlib.compress(planes, 1), np.uint8), array.dtype.str)
-
-    def array(self) -> NDArray[Any]:
-        """The array as it was."""
-        import numpy as np  # noqa: PLC0415
-
-        size = np.dtype(self.type).itemsize
-        planes = np.frombuffer(zlib.decompress(bytes(self.steps)), np.uint8).reshape(size, -1)
-        steps = np.ascontiguousarray(planes.T).view(f"i{size}")[:, 0]
-        return np.cumsum(steps, dtype=steps.dtype).view(self.type)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Joined, (pickle.PickleBuffer(self.lines),)
 
 
 class Rows(NamedTuple):
@@ -68,6 +84,11 @@ class Rows(NamedTuple):
     columns: dict[str, Any]
     before: int = 0
     """How many lines of the file come before the one that the column `line` calls 0."""
+
+
+def loaded(column: Any) -> Any:
+    """A column whose array, if it is one, is made."""
+    return column.array() if isinstance(column, (Array, Packed)) else column
 
 
 def texts_of(column: Any) -> Sequence[str | None]:
@@ -80,7 +101,7 @@ def texts_of(column: Any) -> Sequence[str | None]:
 def codes_of(column: Any, height: int) -> NDArray[np.integer[Any]]:
     """The place among `texts_of` of each row's text."""
     if isinstance(column, Coded):
-        return column.codes
+        return loaded(column.codes)  # type: ignore[no-any-return]
     import numpy as np  # noqa: PLC0415  # a small log needs no array
 
     return np.arange(height) if isinstance(column, list) else np.zeros(height, np.int8)
@@ -94,15 +115,13 @@ def chosen(rows: Rows, places: NDArray[np.int64]) -> Rows:
 
 def _chosen(column: Any, places: NDArray[np.int64]) -> Any:
     if isinstance(column, Coded):
-        return Coded(column.codes[places], column.texts)
+        return Coded(loaded(column.codes)[places], column.texts)
     if isinstance(column, Joined):
         texts = bytes(column.lines).split(b"\n")
         return Joined(b"\n".join([texts[place] for place in places]))
     if isinstance(column, list):
         return [column[place] for place in places]
-    if isinstance(column, Packed):
-        return column.array()[places]
-    return column if column is None or isinstance(column, _SCALARS) else column[places]
+    return column if column is None or isinstance(column, _SCALARS) else loaded(column)[places]
 
 
 _SCALARS = (str, bool, int, float)

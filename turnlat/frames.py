@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from turnlat import columns
-from turnlat.columns import Coded, Joined, Packed, Places, Rows, codes_of, texts_of
+from turnlat.columns import Coded, Joined, Places, Rows, codes_of, loaded, texts_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -148,7 +148,7 @@ def _column(
     name: str, type_: type, parts: Sequence[Rows], names: Names | None
 ) -> pl.Series | pl.Expr:
     held = [part.columns.pop(name, None) for part in parts]
-    values = [value.array() if isinstance(value, Packed) else value for value in held]
+    values = list(map(loaded, held))
     heights = [part.height for part in parts]
     if names is not None:
         return names.column(values, heights).alias(name)
@@ -260,5 +260,5 @@ def _of_coded(values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
     for value, height in zip(values, heights, strict=True):
         texts = value.texts if isinstance(value, Coded) else [value]
         found = np.fromiter(map(places.__getitem__, texts), np.int32, len(texts))
-        codes.append(found[value.codes] if isinstance(value, Coded) else found.repeat(height))
+        codes.append(found[codes_of(value, height)])
     return pl.Series(list(places), dtype=pl.String()).gather(np.concatenate(codes))

@@ -79,7 +79,7 @@ def analyze(
     files.check_free(written, logs, force=force)
     rejecting = rejects is not None
     with inputs.begun(logs, jobs, keep=keep or [], unwrap=unwrap, rejects=rejecting) as readers:
-        from turnlat import run as runs  # noqa: PLC0415  # polars loads here
+        from turnlat import run as runs  # noqa: PLC0415  # `begun` loads it
         from turnlat import writers  # noqa: PLC0415
         from turnlat.report import analysis  # noqa: PLC0415
         from turnlat.selection import Selection  # noqa: PLC0415
@@ -107,8 +107,15 @@ def analyze(
 
 
 def _say_shapes(run: Run) -> None:
+    from turnlat.readers import fast  # noqa: PLC0415  # --help reads nothing
+
     read = ", ".join(f"{number:,} {name}" for name, number in sorted(run.shapes.items()))
     console.say(f"lines read as: {read}")
+    if not fast.IS_BUILT:
+        console.say(
+            "turnlat has no compiled scanner here: it reads large logs several times slower",
+            hint="install it again where there is a C compiler",
+        )
     if run.unknown:
         types = ", ".join(f"{number:,} {name}" for name, number in sorted(run.unknown.items()))
         console.say(f"lines of metric types that turnlat does not know: {types}")

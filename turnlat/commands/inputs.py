@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -34,7 +35,7 @@ class Reading:
     def load(self, path: str) -> Run:
         """The run that `path` holds, of the turns that were asked for."""
         with begun([path], self.jobs, keep=self.keep, unwrap=self.unwrap) as readers:
-            from turnlat import run as runs  # noqa: PLC0415  # polars loads here
+            from turnlat import run as runs  # noqa: PLC0415  # `begun` loads it
 
             run = runs.load_with(readers, path, on_broken="keep")
         heed_errors(run, self.errors)
@@ -44,7 +45,7 @@ class Reading:
 def load(logs: Sequence[str], jobs: int, *, unwrap: str | None) -> Run:
     """The run that `logs` hold; a line that cannot be read is named, a damaged archive an error."""
     with begun(logs, jobs, unwrap=unwrap) as readers:
-        from turnlat import run as runs  # noqa: PLC0415  # polars loads here
+        from turnlat import run as runs  # noqa: PLC0415  # `begun` loads it
 
         run = runs.load_with(readers, *logs)
     heed_errors(run, options.OnErrors.warn)
@@ -73,6 +74,11 @@ def begun(
             found = sources.find(sources.split_label(log)[1] for log in logs)
             names = [name for source in found for name in source.files]
             readers.begin(found[0])
+        from turnlat import run  # noqa: F401, PLC0415  # polars loads here, while processes read
+
+        if readers.have_begun:
+            import numpy  # noqa: F401, ICN001, PLC0415  # what they read comes in arrays
+        gc.freeze()  # what was imported is no garbage
         with closing(progress.of_files(names)) as readers.on_read:
             yield readers
 

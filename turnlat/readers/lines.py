@@ -96,9 +96,10 @@ class LineReader:
     def _places(self, block: Block) -> Iterable[Place]:
         """The lines of `block` that the fast path leaves to this one."""
         if self._fast is None and self._may_be_fast and len(block.data) >= self._options.fast_from:
-            from turnlat.readers.fast import FastReader  # noqa: PLC0415  # loads numpy
+            from turnlat.readers import fast  # noqa: PLC0415  # small logs need none
 
-            self._fast = FastReader()
+            self._may_be_fast = fast.IS_BUILT
+            self._fast = fast.FastReader() if fast.IS_BUILT else None
         return self._fast.read(block, self._collector) if self._fast else block.places()
 
     @property

@@ -50,6 +50,11 @@ class Readers:
         elif self._jobs > 1 and is_large_archive(name):
             self._started()
 
+    @property
+    def have_begun(self) -> bool:
+        """Whether processes read already."""
+        return self._workers is not None
+
     def read(self, source: Source) -> Iterator[Records]:
         """The records of a source, in the order of its lines."""
         for name in source.files:

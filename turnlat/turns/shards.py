@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnlat import columns
-from turnlat.columns import Coded, Places, Rows, codes_of, texts_of
+from turnlat.columns import Coded, Places, Rows, codes_of, loaded, texts_of
 from turnlat.records import KINDS, Records
 from turnlat.tally import Tally
 from turnlat.turns.sessions import NAMES, OF_SPEECHES, is_job
@@ -98,7 +98,7 @@ def _lacks(part: Rows, name: str) -> bool:
         return None in texts
     # What was told as null and what was told as nothing may have codes of their own.
     nulls = [place for place, text in enumerate(texts) if text is None]
-    return bool(np.isin(column.codes, nulls).any())
+    return bool(np.isin(codes_of(column, part.height), nulls).any())
 
 
 def _numbered(parts: list[tuple[str, Rows]], name: str) -> tuple[list[_Part], int]:
@@ -151,7 +151,7 @@ def _in_shards(parts: list[_Part], count: int, most: int) -> _Numbers:
     for part in parts:
         times = part.rows.columns.get("timestamp")
         if part.kind in _ANSWERING and times is not None:
-            np.fmin.at(began, part.sessions, np.array(times, np.float64))
+            np.fmin.at(began, part.sessions, np.array(loaded(times), np.float64))
         if part.kind != "other":
             records += np.bincount(part.sessions, minlength=count)
     order = np.argsort(began, kind="stable")

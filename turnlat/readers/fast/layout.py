@@ -1,0 +1,113 @@
+"""The layout: what the scanner looks for in lines, made from what `records` and formats tell."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from turnlat import records
+from turnlat.readers import hook
+
+_OBJECTS = {
+    "eou_metrics": "eou",
+    "llm_metrics": "llm",
+    "tts_metrics": "tts",
+    "stt_metrics": "stt",
+    "vad_metrics": "other",
+}
+"""The types of the metrics objects that logs are full of."""
+
+_LINES = {
+    "EOU metrics": ("eou", "end_of_utterance_delay"),
+    "LLM metrics": ("llm", "ttft"),
+    "TTS metrics": ("tts", "ttfb"),
+    "STT metrics": ("stt", "audio_duration"),
+}
+"""Messages of `log_metrics` whose values are fields, and the field that such a line must have."""
+
+ORIGIN = {
+    "job_id": "job_id",
+    "room_id": "room_id",
+    "room": "room",
+    "session": "hook_session",
+    "agent_name": "agent_name",
+    "pid": "pid",
+}
+"""Fields of a line that tell its session, and the columns of `records.ORIGIN` that they are."""
+
+_ENVELOPED = ("log", "MESSAGE", "sequence_id")
+_MARKS = (
+    *_ENVELOPED, "type", "event", "label", "metrics", "items", "events", "chat_history", "msg",
+    "resourceSpans", "resource_spans",
+)  # fmt: skip
+"""Fields by which other formats and older agents are known."""
+
+_RENAMED = ("input_tokens", "output_tokens", "cached_input_tokens")
+"""What the LLM calls of `log_metrics` had up to 1.1.5 instead."""
+
+_ALWAYS = (
+    "type", "message", "timestamp", "metadata", "model_name", "speech_id", "request_id", "tid",
+)  # fmt: skip
+_TWO_DAYS = 2 * 86_400.0
+
+
+class Kind(NamedTuple):
+    """Records of one kind, in lines of one shape."""
+
+    kind: str
+    plain: bool
+    """Whether the lines are those of `log_metrics`, whose timestamps are texts."""
+    numbers: tuple[str, ...]
+    truths: tuple[str, ...]
+    essential: tuple[str, ...]
+    """Fields that a line has for sure, be they null."""
+    never: tuple[str, ...]
+    """Fields with which a line is something else."""
+
+
+class Layout(NamedTuple):
+    """All that the scanner looks for."""
+
+    types: dict[str, Kind]
+    """What a line is by its `type`."""
+    messages: dict[str, Kind]
+    """What a line without a type is by its `message`."""
+    origin: tuple[str, ...] = tuple(ORIGIN)
+    marks: tuple[str, ...] = _MARKS
+    """Fields with which a line may have a metric whatever its message."""
+    earliest: float = _TWO_DAYS
+    """Texts of earlier times are of the day that `UNDATED` names, whatever their zone."""
+    latest: float = records.LATEST_TIMESTAMP
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """All kinds."""
+        return (*self.types.values(), *self.messages.values())
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """All fields of lines that are looked at."""
+        found = dict.fromkeys((*_ALWAYS, *self.origin, *self.marks))
+        for kind in self.kinds:
+            found |= dict.fromkeys((*kind.numbers, *kind.truths, *kind.essential, *kind.never))
+        return tuple(found)
+
+
+def layout() -> Layout:
+    """What is looked for in any log."""
+    objects = {
+        type_: _kind(kind, hook.ESSENTIAL[kind], _ENVELOPED) for type_, kind in _OBJECTS.items()
+    }
+    lines = {
+        message: _kind(kind, (essential,), _MARKS + (_RENAMED if kind == "llm" else ()), plain=True)
+        for message, (kind, essential) in _LINES.items()
+    }
+    return Layout(objects, lines)
+
+
+def _kind(
+    kind: str, essential: tuple[str, ...], never: tuple[str, ...], *, plain: bool = False
+) -> Kind:
+    types = {name: type_ for name, type_ in records.fields(kind).items() if name != "timestamp"}
+    numbers = tuple(name for name, type_ in types.items() if type_ is float)
+    truths = tuple(name for name, type_ in types.items() if type_ is bool)
+    return Kind(kind, plain, numbers, truths, essential, never)
