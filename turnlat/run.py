@@ -95,6 +95,13 @@ class Run(Tables):
         notebook = importlib.import_module("turnlat.writers.notebook")
         return str(notebook.of_run(self))
 
+    @property
+    def session_count(self) -> int:
+        """How many sessions have turns or speeches."""
+        sessions = self.frame["session"]
+        # Rows of a session lie together: of a large run few are left to be told apart.
+        return sessions.filter(sessions.ne_missing(sessions.shift())).n_unique()
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the run to a Parquet file: the turn table, the rest in its metadata."""
         Path(path).write_bytes(self.to_parquet())

@@ -287,12 +287,12 @@ def _ledger_table(ledger: pl.DataFrame) -> Table:
 
 def _headline(run: Run) -> list[str]:
     """What was read, where it went, and what became of it, a line each."""
-    outcomes = dict.fromkeys(OUTCOMES, 0) | dict(run.frame["outcome"].value_counts().iter_rows())
-    sessions = run.frame["session"].n_unique()
+    each = ((pl.col("outcome") == name).sum().alias(name) for name in OUTCOMES)
+    outcomes = run.frame.select(each).row(0, named=True)
     user_turns = sum(outcomes[name] for name in USER_TURNS)
     read = [
         plural(run.ledger.lines, "line"),
-        plural(sessions, "session"),
+        plural(run.session_count, "session"),
         plural(user_turns, "user turn"),
         *_span(run.frame),
     ]

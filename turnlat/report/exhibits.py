@@ -53,7 +53,7 @@ def _facts(run: Run, over: pl.DataFrame, wait: str) -> list[Fact]:
         *(_percentile(row, name) for name in ("p50", "p95")),
         Fact("slowest", "milliseconds", row["max"], wait),
         Fact("user turns", "count", user_turns, told),
-        Fact("sessions", "count", run.frame["session"].n_unique()),
+        Fact("sessions", "count", run.session_count),
     ]
 
 

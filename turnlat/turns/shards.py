@@ -42,7 +42,7 @@ class _Part(NamedTuple):
 
 
 def split(records: Records, most: int) -> list[Records]:
-    """`records` in shards of about `most`, in the order in which their sessions began.
+    """`records`, which are let go, in shards of about `most`; sessions that began first go first.
 
     Records that only count are not counted. The first shard has the tally.
     """
@@ -60,6 +60,8 @@ def split(records: Records, most: int) -> list[Records]:
     for part in told:
         for shard, rows in _apart(part.rows, shard_of[part.sessions]):
             shards[shard][part.kind].append(rows)
+    for kind_parts in records.rows.values():
+        kind_parts.clear()
     tallies = [records.tally, *(Tally() for _ in shards[1:])]
     return [Records(*pair, records.keep) for pair in zip(shards, tallies, strict=True)]
 
@@ -96,9 +98,15 @@ def _lacks(part: Rows, name: str) -> bool:
     texts = texts_of(column)
     if None not in texts or not isinstance(column, Coded):
         return None in texts
-    # What was told as null and what was told as nothing may have codes of their own.
-    nulls = [place for place, text in enumerate(texts) if text is None]
-    return bool(np.isin(codes_of(column, part.height), nulls).any())
+    return bool(np.isin(codes_of(column, part.height), _nulls(texts)).any())
+
+
+def _nulls(texts: Sequence[str | None]) -> list[int]:
+    """The places of null: what was told as null and as nothing may each have its own."""
+    found = list[int]()
+    for _ in range(texts.count(None)):
+        found.append(texts.index(None, found[-1] + 1 if found else 0))
+    return found
 
 
 def _numbered(parts: list[tuple[str, Rows]], name: str) -> tuple[list[_Part], int]:
@@ -123,7 +131,7 @@ def _share_speeches(parts: list[_Part]) -> bool:
             continue
         texts, codes = texts_of(column), codes_of(column, part.rows.height)
         _, owner = owners.setdefault(id(texts), (texts, np.full(len(texts), _NOBODY, np.int32)))
-        named = np.array([text is not None for text in texts])[codes]
+        named = ~np.isin(codes, _nulls(texts))
         codes, sessions = codes[named], part.sessions[named]
         known = owner[codes]
         owner[codes] = np.where(known == _NOBODY, sessions, known)
@@ -162,7 +170,7 @@ def _in_shards(parts: list[_Part], count: int, most: int) -> _Numbers:
 
 def _apart(rows: Rows, shards: _Numbers) -> Iterator[tuple[int, Rows]]:
     """The rows of each shard."""
-    found = np.unique(shards).tolist()
+    found = np.flatnonzero(np.bincount(shards)).tolist()
     if len(found) == 1:
         yield found[0], rows
         return

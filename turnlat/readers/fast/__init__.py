@@ -59,8 +59,8 @@ class _Taken(NamedTuple):
 
     layout: Kind
     height: int
-    columns: dict[str, tuple[bytes, str]]
-    """Numbers and truth values, those that are not all null, as bytes and type of an array."""
+    columns: dict[str, tuple[bytes, str] | float | bool | None]
+    """Numbers and truth values: bytes and type of an array, or what all of them are."""
     requests: bytes | None
     """The ids of requests, each in a line."""
     speech: tuple[bytes, str]
@@ -87,11 +87,14 @@ def _told(origins: list[str]) -> dict[str, list[str | None]]:
 
 
 def _rows(taken: _Taken, shared: _Shared, block: Block) -> Rows:
-    kind, height, given = taken.layout.kind, taken.height, taken.columns
-    # They only count, and may be most of a log.
-    held = _packed if kind == "other" else Array
-    columns: dict[str, Any] = {name: Array(*column) for name, column in given.items()}
-    columns |= {name: held(*given[name]) for name in ("timestamp", "line")}
+    kind = taken.layout.kind
+    columns: dict[str, Any] = {
+        name: Array(*column) if isinstance(column, tuple) else column
+        for name, column in taken.columns.items()
+    }
+    if kind == "other":
+        # They only count, and may be most of a log.
+        columns |= {name: _packed(columns[name]) for name in ("timestamp", "line")}
     if taken.requests is not None:
         columns["request_id"] = Joined(taken.requests[:-1])
     columns["speech_id"] = _coded(taken.speech, shared.speeches)
@@ -103,11 +106,12 @@ def _rows(taken: _Taken, shared: _Shared, block: Block) -> Rows:
     if kind == "other":
         columns["type"] = "vad_metrics"
     kept = {name: column for name, column in columns.items() if column is not None}
-    return Rows(height, kept, block.first_line)
+    return Rows(taken.height, kept, block.first_line)
 
 
-def _packed(numbers: bytes, type_: str) -> Packed:
-    return Packed(zlib.compress(scan.planes(numbers, int(type_[1:])), 1), type_)
+def _packed(numbers: Array) -> Packed:
+    planes = scan.planes(numbers.data, int(numbers.type[1:]))
+    return Packed(zlib.compress(planes, 1), numbers.type)
 
 
 def _coded(codes: tuple[bytes, str], texts: list[str | None]) -> Coded | str | None:

@@ -46,16 +46,42 @@ cdef extern from *:
         return at - start;
     }
 
+    static inline int are_eight_digits(const unsigned char *at) {
+        uint64_t word;
+        memcpy(&word, at, 8);
+        /* Adding 6 takes whatever is above 9 out of the 16 characters that begin with 0. */
+        return ((word & (word + EACH_BYTE * 6)) & (EACH_BYTE * 0xF0)) == EACH_BYTE * 0x30;
+    }
+
+    static inline uint64_t eight_digits(const unsigned char *at) {
+    #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        uint64_t word;
+        memcpy(&word, at, 8);
+        word -= EACH_BYTE * '0';
+        word = 10 * word + (word >> 8);  /* every second byte: two digits */
+        word = (word & 0x000000FF000000FF) * (1000000 * 0x100000000 + 100)
+            + ((word >> 16) & 0x000000FF000000FF) * (10000 * 0x100000000 + 1);
+        return word >> 32;
+    #else
+        uint64_t number = 0;
+        int place;
+        for (place = 0; place < 8; place++) number = 10 * number + at[place] - '0';
+        return number;
+    #endif
+    }
+
     /* The double nearest to `mantissa` / `power`, both above 0; of two as near, the even one. */
     static inline double nearest_quotient(uint64_t mantissa, uint64_t power) {
         int shift = 63 + __builtin_clzll(mantissa) - __builtin_clzll(power);
         unsigned __int128 scaled = (unsigned __int128)mantissa << shift;
         uint64_t quotient = (uint64_t)(scaled / power);
-        quotient |= scaled % power != 0;  /* what is left, however small, decides a tie */
+        quotient |= (uint64_t)scaled != quotient * power;  /* what is left over decides a tie */
         return ldexp((double)quotient, -shift);
     }
     """
     size_t plain_bytes(const unsigned char* at, const unsigned char* end) noexcept
+    bint are_eight_digits(const unsigned char* at) noexcept
+    uint64_t eight_digits(const unsigned char* at) noexcept
     double nearest_quotient(uint64_t mantissa, uint64_t power) noexcept
 
 cdef extern from "Python.h":
@@ -112,7 +138,7 @@ cdef inline Text after_value(Text at, Text end, Value* value, bint* is_ascii, in
     if at[0] == c'"':
         return after_text(at, end, value, is_ascii)
     if is_digit(at[0]) or at[0] == c"-":
-        return after_number(at, value)
+        return after_number(at, end, value)
     if at[0] == c"{" or at[0] == c"[":
         return after_nested(at, end, value, is_ascii, depth)
     if at[0] == c"t":
@@ -181,7 +207,7 @@ cdef int utf16_unit(Text at) noexcept:
     return unit
 
 
-cdef inline Text after_number(Text at, Value* value) noexcept:
+cdef inline Text after_number(Text at, Text end, Value* value) noexcept:
     cdef int power = 0
     cdef bint is_small
     value.tag, value.start, value.is_negative = NUMBER, at, at[0] == c"-"
@@ -189,12 +215,12 @@ cdef inline Text after_number(Text at, Value* value) noexcept:
     at += value.is_negative
     if not is_digit(at[0]) or (at[0] == c"0" and is_digit(at[1])):
         return NULL
-    at = after_digits(at, value)
+    at = after_digits(at, end, value)
     value.is_whole = at[0] != c"." and at[0] | 0x20 != c"e"
     if at[0] == c".":
         if not is_digit(at[1]):
             return NULL
-        value.exponent = -<int>(after_digits(at + 1, value) - at - 1)
+        value.exponent = -<int>(after_digits(at + 1, end, value) - at - 1)
         at += 1 - value.exponent
     if at[0] | 0x20 == c"e":
         is_small = at[1] == c"-"
@@ -211,8 +237,13 @@ cdef inline Text after_number(Text at, Value* value) noexcept:
     return at if value.digits + value.exponent < LARGEST_POWER else NULL
 
 
-cdef inline Text after_digits(Text at, Value* value) noexcept:
+cdef inline Text after_digits(Text at, Text end, Value* value) noexcept:
     while is_digit(at[0]):
+        if value.digits and end - at >= 8 and are_eight_digits(at):
+            value.mantissa = 100_000_000 * value.mantissa + eight_digits(at)
+            value.digits += 8
+            at += 8
+            continue
         value.mantissa = 10 * value.mantissa + at[0] - c"0"
         value.digits += value.mantissa != 0 or value.digits != 0
         at += 1
@@ -293,6 +324,10 @@ cdef inline double double_of(Value* value) except? -1.0:
 
 # -- Columns
 
+cdef enum:
+    NO_TRUTH = -1  # a truth value that is null
+
+
 cdef class Bytes:
     """Bytes, and room for more behind them."""
 
@@ -327,8 +362,38 @@ cdef class Bytes:
         self.size = 0
         return found
 
+    cdef bint are_alike(self, Py_ssize_t size) noexcept:
+        """Whether all values of so many bytes are the same."""
+        return self.size == 0 or memcmp(self.start, self.start + size, self.size - size) == 0
+
+    cdef object numbers(self):
+        """All doubles, as a column: an array of a type that holds them, or what all of them are."""
+        cdef Py_ssize_t count = self.size // sizeof(double), at
+        cdef double* numbers = <double*>self.start
+        cdef bint are_short = True
+        if self.are_alike(sizeof(double)):
+            self.size = 0
+            return None if count == 0 or numbers[0] != numbers[0] else numbers[0]
+        for at in range(count):
+            are_short &= <float>numbers[at] == numbers[at] or numbers[at] != numbers[at]
+        if not are_short:
+            return self.taken(), "f8"
+        # A short number goes where those before it were.
+        for at in range(count):
+            (<float*>self.start)[at] = <float>numbers[at]
+        self.size = count * sizeof(float)
+        return self.taken(), "f4"
+
+    cdef object truths(self):
+        """All truth values, as a column."""
+        cdef int8_t first = (<int8_t*>self.start)[0]
+        if self.are_alike(sizeof(int8_t)):
+            is_null, self.size = self.size == 0 or first == NO_TRUTH, 0
+            return None if is_null else first == 1
+        return self.taken(), "i1"
+
     cdef tuple narrow(self):
-        """All bytes, which are numbers of 32 bits, as those of the narrowest type, and its name."""
+        """All numbers of 32 bits, as an array of the narrowest type that holds them."""
         cdef Py_ssize_t count = self.size // sizeof(uint32_t), at
         cdef uint32_t* numbers = <uint32_t*>self.start
         cdef uint32_t all_bits = 0
@@ -336,7 +401,7 @@ cdef class Bytes:
             all_bits |= numbers[at]
         if all_bits >> 16:
             return self.taken(), "u4"
-        # A narrow number goes where those before it were.
+        # As above: each goes where those before it were.
         if all_bits >> 8:
             for at in range(count):
                 (<uint16_t*>self.start)[at] = <uint16_t>numbers[at]
@@ -446,7 +511,6 @@ cdef enum:
     TABLE_SIZE = 512
     MOST_COLUMNS = 24
     NO_LINE = -1
-    NO_TRUTH = -1  # a truth value that is null
 
 
 cdef class Names:
@@ -513,7 +577,6 @@ cdef class Kind:
     cdef bint is_plain
     cdef Fields numbers, truths, essential, never
     cdef list number_columns, truth_columns
-    cdef bint[MOST_COLUMNS] has_numbers, has_truths  # whether any is not null
     cdef bint has_requests
     cdef Bytes times, lines, speeches, origins, models, requests
     cdef Places names_of_models
@@ -533,8 +596,11 @@ cdef class Kind:
     cdef tuple taken(self):
         """The layout, how many records there are, and what a `Taken` tells of them."""
         cdef Py_ssize_t height = self.times.size // sizeof(double)
-        columns = taken_columns(self.layout.numbers, self.number_columns, self.has_numbers, "f8")
-        columns |= taken_columns(self.layout.truths, self.truth_columns, self.has_truths, "i1")
+        columns = {}
+        for name, column in zip(self.layout.numbers, self.number_columns):
+            columns[name] = (<Bytes>column).numbers()
+        for name, column in zip(self.layout.truths, self.truth_columns):
+            columns[name] = (<Bytes>column).truths()
         columns["timestamp"] = self.times.taken(), "f8"
         columns["line"] = self.lines.narrow()
         requests = self.requests.taken() if self.has_requests else None
@@ -549,18 +615,6 @@ cdef class Kind:
             self.models.narrow(),
             self.names_of_models.taken(),
         )
-
-
-cdef dict taken_columns(names, list columns, bint* has_any, type_):
-    """Those that hold anything but null."""
-    cdef int at
-    found = {}
-    for at, name in enumerate(names):
-        column = (<Bytes>columns[at]).taken()
-        if has_any[at]:
-            found[name] = column, type_
-        has_any[at] = False
-    return found
 
 
 cdef class Scanner:
@@ -800,10 +854,8 @@ cdef class Scanner:
         cdef int at
         for at in range(kind.numbers.count):
             (<Bytes>kind.number_columns[at]).put(&numbers[at], sizeof(double))
-            kind.has_numbers[at] |= numbers[at] == numbers[at]
         for at in range(kind.truths.count):
             (<Bytes>kind.truth_columns[at]).put(&truths[at], sizeof(int8_t))
-            kind.has_truths[at] |= truths[at] != NO_TRUTH
         kind.times.put(&time, sizeof(double))
         kind.lines.put(&line, sizeof(uint32_t))
         self.put_number(kind.speeches, self.speeches, self.speech)
