@@ -22,8 +22,10 @@ from turnlat.records import LATEST_TIMESTAMP, Collector, Records
 def scanned(*lines: str | bytes) -> tuple[Records, list[Place]]:
     """What the scanner alone makes of lines, and which of them it leaves."""
     content = b"\n".join(line.encode() if isinstance(line, str) else line for line in lines)
-    collector = Collector()
-    left = list(fast.FastReader().read(Block("a", "a", 1, 0, content), collector))
+    reader, collector = fast.FastReader(), Collector()
+    count, left = reader.take(Block("a", "a", 1, 0, content), collector)
+    assert count == content.count(b"\n") + (content[-1:] not in {b"", b"\n"})
+    reader.hand_over(collector)
     return collector.records(), left
 
 
@@ -136,13 +138,20 @@ def test_more_ids_than_any_table_begins_with_have_their_numbers() -> None:
     assert records.frames["eou"]["speech_id"].to_list() == ids
 
 
-def test_a_scanner_forgets_what_it_has_handed_over() -> None:
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_a_scanner_hands_over_what_it_holds_and_forgets_it(at_once: int) -> None:
     reader, collector = fast.FastReader(), Collector()
-    for id_ in ("one", "two"):
+    ids = ["one", "two", "three", "two", "five", "six"]
+    for line, id_ in enumerate(ids, 1):
         content = json.dumps(eou(id_, 0, room=id_)).encode()
-        assert list(reader.read(Block("a", "a", 1, 0, content), collector)) == []
+        assert reader.take(Block("a", "a", line, 0, content), collector) == (1, [])
+        if line % at_once == 0:
+            reader.hand_over(collector)
+    reader.hand_over(collector)
     found = collector.records().frames["eou"]
-    assert found.select("speech_id", "room").rows() == [("one", "one"), ("two", "two")]
+    assert found.select("line", "speech_id", "room").rows() == [
+        (line, id_, id_) for line, id_ in enumerate(ids, 1)
+    ]
 
 
 LINE = json.dumps(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 
-from turnlat.blocks import Block, Place
+from turnlat.blocks import Block
 from turnlat.readers import console, envelopes, syntax
 from turnlat.readers.envelopes import Unwrapped
 from turnlat.readers.fields import (
@@ -89,18 +88,24 @@ class LineReader:
 
     def read(self, block: Block) -> Records:
         """The records of all lines of `block`; lines that cannot be read are in the tally."""
-        for number, offset, content in self._places(block):
-            self._take(_Line(block, number, offset, [content]), content)
-        return self._hand_over()
+        self.take(block)
+        return self.hand_over()
 
-    def _places(self, block: Block) -> Iterable[Place]:
-        """The lines of `block` that the fast path leaves to this one."""
+    def take(self, block: Block) -> int:
+        """Take in the lines of `block`, for `hand_over`; how many they are."""
         if self._fast is None and self._may_be_fast and len(block.data) >= self._options.fast_from:
             from turnlat.readers import fast  # noqa: PLC0415  # small logs need none
 
             self._may_be_fast = fast.IS_BUILT
             self._fast = fast.FastReader() if fast.IS_BUILT else None
-        return self._fast.read(block, self._collector) if self._fast else block.places()
+        if self._fast is None:
+            left = list(block.places())
+            count = len(left)
+        else:
+            count, left = self._fast.take(block, self._collector)
+        for number, offset, content in left:
+            self._take(_Line(block, number, offset, [content]), content)
+        return count
 
     @property
     def is_open(self) -> bool:
@@ -116,7 +121,7 @@ class LineReader:
             if format_.gather is not None and format_.name in self._gathered:
                 line, parts = self._gathered.pop(format_.name)
                 self._settle(line, format_.gather(parts))
-        return self._hand_over()
+        return self.hand_over()
 
     def read_document(self, file: Block) -> Records | None:
         """The records of a file that is one JSON value; null where it is none.
@@ -141,9 +146,12 @@ class LineReader:
             tally.metric, tally.other = int(any(found)), int(not any(found))
             tally.not_finite = int(any(found) and not line.finite)
         tally.joined = len(line.raw) - 1
-        return self._hand_over()
+        return self.hand_over()
 
-    def _hand_over(self) -> Records:
+    def hand_over(self) -> Records:
+        """The records of all lines that were taken in since the last call."""
+        if self._fast is not None:
+            self._fast.hand_over(self._collector)
         records = self._collector.records()
         self._collector = Collector(self._options.keep)
         return records

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from turnlat.archives import is_packed
 from turnlat.blocks import Block
+from turnlat.readers import LineReader
 from turnlat.readers.document import may_open
+from turnlat.records import Records
 from turnlat.sources import PARQUET
 
 WORTH_IT = 50_000_000
@@ -18,7 +21,9 @@ WORTH_IT = 50_000_000
 WORTH_IT_PACKED = 5_000_000
 """Logs are packed to a tenth and less."""
 
-RANGE_BYTES = 4_000_000
+RANGE_BYTES = 8_000_000
+_BLOCK_BYTES = 1_000_000
+"""So much of a range is in memory at a time: what the processor's cache holds."""
 _LONGEST_RANGE = 64_000_000
 """A line that makes its range longer is for the reader of whole files, which can cut it."""
 _FIRST_BYTES = 64 * 1024
@@ -34,15 +39,15 @@ class Range:
     start: int
     end: int
 
-    def block(self) -> Block:
-        """The lines, numbered as if the file began with them."""
+    def read(self, reader: LineReader) -> Records:
+        """What the lines hold, numbered as if the file began with them."""
+        start, line = self.start, 1
         with Path(self.name).open("rb", buffering=0) as file:
-            file.seek(self.start)
-            data, missing = b"", self.end - self.start
-            while missing and (more := file.read(missing)):
-                data = data + more if data else more
-                missing -= len(more)
-        return Block(self.name, self.log, 1, self.start, data)
+            for end in _ends(file, start, self.end, _BLOCK_BYTES):
+                data = _content(file, start, end)
+                line += reader.take(Block(self.name, self.log, line, start, data))
+                start = end
+        return reader.hand_over()
 
 
 def ranges(name: str, log: str, range_bytes: int) -> list[Range] | None:
@@ -60,14 +65,30 @@ def ranges(name: str, log: str, range_bytes: int) -> list[Range] | None:
         first = file.read(_FIRST_BYTES)
         if first.startswith(PARQUET) or may_open(first):
             return None
-        size = os.fstat(file.fileno()).st_size
-        found = [Range(name, log, 0, 0)]
-        while (start := found[-1].end) < size:
-            end = min(_end_of_line(file, start + range_bytes), size)
+        found, start = list[Range](), 0
+        for end in _ends(file, 0, os.fstat(file.fileno()).st_size, range_bytes):
             if end - start > _LONGEST_RANGE:
                 return None
             found.append(Range(name, log, start, end))
-    return found[1:]
+            start = end
+    return found
+
+
+def _ends(file: BinaryIO, start: int, end: int, size: int) -> Iterator[int]:
+    """Where parts of about `size` bytes end, whole lines each, the last of them at `end`."""
+    while start < end:
+        start = min(_end_of_line(file, start + size), end)
+        yield start
+
+
+def _content(file: BinaryIO, start: int, end: int) -> bytes:
+    """What lies between two places; less where the file has become shorter."""
+    file.seek(start)
+    data, missing = b"", end - start
+    while missing and (more := file.read(missing)):
+        data = data + more if data else more
+        missing -= len(more)
+    return data
 
 
 def _end_of_line(file: BinaryIO, place: int) -> int:

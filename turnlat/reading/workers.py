@@ -154,7 +154,7 @@ def _result(message: bytes, options: Options) -> bytes:
     number, task = pickle.loads(message)  # noqa: S301  # of our own process
     try:
         reader = LineReader(options)
-        records = reader.read(task.block() if isinstance(task, Range) else task)
+        records = task.read(reader) if isinstance(task, Range) else reader.read(task)
         found: object = (number, (records, reader.is_open))
     except Exception as error:  # noqa: BLE001  # it is raised again where the result is awaited
         found = error

@@ -10,7 +10,6 @@ was at hand it is missing, and all lines are left alone.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from turnlat.blocks import Block, Place
@@ -33,23 +32,31 @@ class FastReader:
 
     def __init__(self) -> None:
         self._scanner = scan.Scanner(layout())
+        self._first: Block | None = None
+        """The first block whose records are held."""
 
-    def read(self, block: Block, collector: Collector) -> Iterator[Place]:
-        """Put the records of `block` into `collector`; yield the lines that are left alone."""
-        ordinary, left = self._scanner.scan(block.data)
+    def take(self, block: Block, collector: Collector) -> tuple[int, list[Place]]:
+        """Take in what is sure of `block`: how many lines it has, and those that are left alone."""
+        self._first = self._first or block
+        before = block.first_line - self._first.first_line
+        count, ordinary, left = self._scanner.scan(block.data, before)
         collector.tally.other += ordinary
-        self._hand_over(block, collector)
-        for number, start, end in left:
-            content = block.data[start:end]
-            yield Place(block.first_line + number, block.offset + start, content)
+        return count, [
+            Place(block.first_line + number, block.offset + start, block.data[start:end])
+            for number, start, end in left
+        ]
 
-    def _hand_over(self, block: Block, collector: Collector) -> None:
+    def hand_over(self, collector: Collector) -> None:
+        """Put all records that were taken in into `collector`."""
+        if self._first is None:
+            return
+        first, self._first = self._first, None
         speeches, origins, found = self._scanner.taken()
         shared = _Shared([text or None for text in speeches], _told(origins))
         for taken in map(_Taken._make, found):
             if taken.height:
                 kind = taken.layout
-                collector.add_rows(kind.kind, _rows(taken, shared, block))
+                collector.add_rows(kind.kind, _rows(taken, shared, first))
                 collector.tally.metric += taken.height
                 collector.tally.shapes[production.NAME if kind.plain else hook.NAME] += taken.height
 
@@ -71,7 +78,7 @@ class _Taken(NamedTuple):
 
 
 class _Shared(NamedTuple):
-    """The texts that the records of all kinds in one block have in common."""
+    """The texts that records of all kinds have in common."""
 
     speeches: list[str | None]
     origins: dict[str, list[str | None]]
@@ -86,7 +93,7 @@ def _told(origins: list[str]) -> dict[str, list[str | None]]:
     }
 
 
-def _rows(taken: _Taken, shared: _Shared, block: Block) -> Rows:
+def _rows(taken: _Taken, shared: _Shared, first: Block) -> Rows:
     kind = taken.layout.kind
     columns: dict[str, Any] = {
         name: Array(*column) if isinstance(column, tuple) else column
@@ -102,11 +109,11 @@ def _rows(taken: _Taken, shared: _Shared, block: Block) -> Rows:
         columns[name] = _coded(taken.origin, texts)
     models = [None if name in {"", "unknown"} else name for name in taken.models]
     columns["model_name"] = _coded(taken.model, models)
-    columns |= {"source": block.source, "log": block.log, "plain": taken.layout.plain}
+    columns |= {"source": first.source, "log": first.log, "plain": taken.layout.plain}
     if kind == "other":
         columns["type"] = "vad_metrics"
     kept = {name: column for name, column in columns.items() if column is not None}
-    return Rows(taken.height, kept, block.first_line)
+    return Rows(taken.height, kept, first.first_line)
 
 
 def _packed(numbers: Array) -> Packed:

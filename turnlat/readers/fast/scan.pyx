@@ -662,10 +662,11 @@ cdef class Scanner:
     cdef Value* value(self, name, dict numbers) except NULL:
         return &self.values[<int>numbers[name]]
 
-    def scan(self, bytes data):
-        """Take in lines: how many have no metric, and those that are left to the plain path.
+    def scan(self, bytes data, uint32_t before):
+        """Take in lines: how many there are, and how many have no metric; those that are left.
 
         Of these the number, the first one's being 0, and where in `data` it begins and ends.
+        So many lines lie `before` them, after the first that was taken in since `taken`.
         """
         cdef Text first = <Text>PyBytes_AS_STRING(data), start = first, end
         cdef Text last = first + PyBytes_GET_SIZE(data)
@@ -680,11 +681,11 @@ cdef class Scanner:
                 left.append((number, start - first, end - first))
             elif self.is_ordinary():
                 ordinary += 1
-            elif not self.take(number):
+            elif not self.take(before + number):
                 left.append((number, start - first, end - first))
             number += 1
             start = end + 1
-        return ordinary, left
+        return number, ordinary, left
 
     def taken(self):
         """All records since the last call: texts of speeches and of origins, and of each kind."""
