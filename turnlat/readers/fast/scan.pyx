@@ -6,7 +6,8 @@ kind as they should be. It skips no value unread, so that what it takes the plai
 taken, to the same columns; all else it leaves to that path. What to look for, a `Layout` tells.
 
 Bounds: a line ends with a newline, the last one with the NUL that ends every `bytes`. Neither is
-part of any value, so whoever looks at one byte after another stops there at the latest.
+part of any value, so whoever looks at one byte after another stops there at the latest; `end` is
+the end of all lines, for those who look at many bytes at once.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -21,14 +22,28 @@ cdef extern from *:
     #include <math.h>
     #include <stdint.h>
     #include <string.h>
+    #ifdef __SSE2__
+    #include <emmintrin.h>
+    #endif
 
     #define EACH_BYTE 0x0101010101010101u
     #define HIGH_BITS 0x8080808080808080u
 
-    /* How many bytes from `at` on surely are ASCII that a text holds as it is: eight at a time,
-       of which a bit is set in each that is a quote, a backslash, a control or no ASCII. */
+    /* How many bytes from `at` on surely are ASCII that a text holds as it is: many at a time, of
+       which a bit is set for each that is a quote, a backslash, a control or no ASCII. */
     static inline size_t plain_bytes(const unsigned char *at, const unsigned char *end) {
         const unsigned char *start = at;
+    #ifdef __SSE2__
+        for (; end - at >= 16; at += 16) {
+            __m128i word = _mm_loadu_si128((const __m128i *)at);
+            /* What is no ASCII is below 0 here, so that it is below a space too. */
+            __m128i odd = _mm_or_si128(_mm_cmplt_epi8(word, _mm_set1_epi8(0x20)),
+                                       _mm_or_si128(_mm_cmpeq_epi8(word, _mm_set1_epi8(0x22)),
+                                                    _mm_cmpeq_epi8(word, _mm_set1_epi8(0x5C))));
+            int bits = _mm_movemask_epi8(odd);
+            if (bits) return at - start + __builtin_ctz(bits);
+        }
+    #endif
         for (; end - at >= 8; at += 8) {
             uint64_t word, odd;
             memcpy(&word, at, 8);
@@ -673,15 +688,12 @@ cdef class Scanner:
         cdef uint32_t number = 0, ordinary = 0
         left = []
         while start < last:
-            end = <Text>memchr(start, c"\n", last - start)
-            if end is NULL:
-                end = last
             self.line += 1
-            if not self.see(start, end):
-                left.append((number, start - first, end - first))
-            elif self.is_ordinary():
+            end = self.end_of_object(start, last)
+            if end is not NULL and self.is_ordinary():
                 ordinary += 1
-            elif not self.take(before + number):
+            elif end is NULL or not self.take(before + number):
+                end = end_of_line(start, last)
                 left.append((number, start - first, end - first))
             number += 1
             start = end + 1
@@ -691,14 +703,19 @@ cdef class Scanner:
         """All records since the last call: texts of speeches and of origins, and of each kind."""
         return self.speeches.taken(), self.origins.taken(), [(<Kind>k).taken() for k in self.kinds]
 
-    cdef bint see(self, Text start, Text end) except -1:
-        """Whether a line is one JSON object and no more; `values` has its fields then."""
+    cdef Text end_of_object(self, Text start, Text last) except? NULL:
+        """Where a line ends that is one JSON object and no more; `values` has its fields then."""
         cdef bint is_ascii = True
         cdef Text at = after_spaces(start)
         if at[0] != c"{":
-            return False
-        at = self.after_fields(at, end, self.fields, self.values, &is_ascii)
-        return at is not NULL and after_spaces(at) == end and (is_ascii or is_utf8(start, end))
+            return NULL
+        at = self.after_fields(at, last, self.fields, self.values, &is_ascii)
+        if at is NULL:
+            return NULL
+        at = after_spaces(at)
+        if at[0] != c"\n" and at != last:
+            return NULL
+        return at if is_ascii or is_utf8(start, at) else NULL
 
     cdef Text after_fields(
         self, Text at, Text end, Names names, Value* values, bint* is_ascii
@@ -877,6 +894,11 @@ cdef class Scanner:
             start, end = text.start, text.end
         number = places.number(start, end - start)
         return column.put(&number, sizeof(uint32_t))
+
+
+cdef inline Text end_of_line(Text start, Text last) noexcept:
+    cdef Text end = <Text>memchr(start, c"\n", last - start)
+    return last if end is NULL else end
 
 
 cdef inline bint is_empty(Value* text) noexcept:
