@@ -11,7 +11,7 @@ import math
 
 import polars as pl
 
-from turnlat.turns.numbering import after_last, rows_of
+from turnlat.turns.numbering import after_last, gathered, rows_of
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 PREEMPTIVE_LEAD = 2.0
@@ -113,17 +113,23 @@ def _event_rows(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _segments(events: pl.DataFrame) -> pl.DataFrame:
-    """Cut each session at its EOUs; segment 0 lies before the first one."""
-    cut = events.with_columns(segment=_IS_EOU.cum_sum().over("session"))
-    eous = cut.filter(_IS_EOU).select(
-        "session",
-        segment=pl.col("segment").cast(pl.Int64) - 1,
-        next_eou="timestamp",
-        next_stopped="stopped",
-    )
-    return cut.with_columns(pl.col("segment").cast(pl.Int64)).join(
-        eous, on=["session", "segment"], how="left", maintain_order="left"
-    )
+    """Cut the sessions at their EOUs; what comes before the first EOU of one is `unasked`.
+
+    Segments of all sessions have different numbers, those of one session lie together: there is one
+    before its first EOU, be it empty, and the one that an EOU opens comes after the one it ends.
+    """
+    begins = pl.col("session").ne_missing(pl.col("session").shift())
+    number = (begins.cast(pl.Int64) + _IS_EOU.cast(pl.Int64)).cum_sum()
+    first = pl.when(begins).then(number - _IS_EOU.cast(pl.Int64)).forward_fill()
+    cut = events.with_columns(segment=number, unasked=number == first)
+    eous = cut.filter(_IS_EOU)
+    following = eous.select(next_eou="timestamp", next_stopped="stopped")
+    return cut.hstack(_of_segments(following, eous["segment"] - 1, cut["segment"]))
+
+
+def _of_segments(rows: pl.DataFrame, numbers: pl.Series, segments: pl.Series) -> pl.DataFrame:
+    """Of each of `segments` the row with its number; nulls where there is none."""
+    return gathered(rows, rows_of(numbers, after_last(numbers, segments)).gather(segments))
 
 
 def _preemptive(events: pl.DataFrame) -> pl.DataFrame:
@@ -131,28 +137,28 @@ def _preemptive(events: pl.DataFrame) -> pl.DataFrame:
 
     Adds `attempt`: an LLM record that was generated for the next EOU, and thrown away.
     """
-    segment = ["session", "segment"]
     marked = events.with_columns(
-        heard_from=pl.col("heard").filter(_AUDIBLE).min().over(segment),
-        last_tts=pl.col("timestamp").filter(_IS_TTS).max().over(segment),
-        first_llm=pl.col("timestamp").filter(_IS_LLM).min().over(segment),
+        heard_from=pl.col("heard").filter(_AUDIBLE).min().over("segment"),
+        last_tts=pl.col("timestamp").filter(_IS_TTS).max().over("segment"),
+        first_llm=pl.col("timestamp").filter(_IS_LLM).min().over("segment"),
     ).with_columns(followed=(pl.col("last_tts") > pl.col("timestamp")).fill_null(value=False))
-    answers = _next_answers(marked)
-    candidates = marked.join(answers, on=segment, how="left", maintain_order="left").with_columns(
+    candidates = marked.hstack(_next_answers(marked)).with_columns(
         early=(
             _IS_LLM & ~pl.col("followed") & pl.col("next_eou").is_not_null() & _outside_answer()
         ).fill_null(value=False)
     )
-    last_early = pl.col("timestamp").filter(pl.col("early")).max().over(segment)
-    chosen = pl.col("early") & (pl.col("timestamp") == last_early) & ~pl.col("next_has_own")
+    last_early = pl.col("timestamp").filter(pl.col("early")).max().over("segment")
+    own = ~pl.col("next_has_own").fill_null(value=True)
+    chosen = pl.col("early") & (pl.col("timestamp") == last_early) & own
     return candidates.with_columns(
-        segment=pl.col("segment") + chosen.fill_null(value=False).cast(pl.Int64),
-        attempt=pl.col("early") & ~chosen.fill_null(value=False),
+        segment=pl.col("segment") + chosen.cast(pl.Int64),
+        unasked=pl.col("unasked") & ~chosen,
+        attempt=pl.col("early") & ~chosen,
     )
 
 
 def _next_answers(events: pl.DataFrame) -> pl.DataFrame:
-    """Per segment, what the segment after it generated for itself.
+    """What the segment after that of each event generated for itself.
 
     `next_has_own`: an LLM call that was under way at its EOU, or began right there;
     `next_speaks_only`: audio without any LLM call before it; `next_silent`: no audio at all.
@@ -161,8 +167,9 @@ def _next_answers(events: pl.DataFrame) -> pl.DataFrame:
     first_llm = pl.col("start").filter(_IS_LLM).min()
     first_audio = pl.col("timestamp").filter(_AUDIBLE).min()
     first_llm_end = pl.col("timestamp").filter(_IS_LLM).min()
-    return (
-        events.group_by("session", "segment")
+    found = (
+        events.filter(~pl.col("unasked"))
+        .group_by("segment")
         .agg(
             (first_llm <= opened + FRESH_START).fill_null(value=False).alias("next_has_own"),
             (
@@ -170,8 +177,8 @@ def _next_answers(events: pl.DataFrame) -> pl.DataFrame:
             ).alias("next_speaks_only"),
             first_audio.is_null().alias("next_silent"),
         )
-        .with_columns(segment=pl.col("segment") - 1)
     )
+    return _of_segments(found.drop("segment"), found["segment"] - 1, events["segment"])
 
 
 def _outside_answer() -> pl.Expr:
@@ -183,12 +190,12 @@ def _outside_answer() -> pl.Expr:
     missing there.
     """
     silent = pl.col("heard_from").is_null()
-    own = ~pl.col("timed") & (pl.col("timestamp") == pl.col("first_llm")) & (pl.col("segment") > 0)
+    own = ~pl.col("timed") & (pl.col("timestamp") == pl.col("first_llm")) & ~pl.col("unasked")
     near_next = pl.col("start") >= pl.col("next_stopped") - PREEMPTIVE_LEAD
     return (
         pl.when(~silent)
         .then((pl.col("start") > pl.col("heard_from")) & ~own)
-        .when(pl.col("segment") == 0)
+        .when("unasked")
         .then(statement=True)
         .otherwise(near_next & pl.col("next_speaks_only"))
     )
@@ -197,19 +204,14 @@ def _outside_answer() -> pl.Expr:
 def _answers(events: pl.DataFrame) -> pl.DataFrame:
     """Number the answers of each segment: a record that starts after all audio opens a new one.
 
-    0 is the answer to the segment's EOU; segment 0 has none, so it counts from 1.
+    0 is the answer to the segment's EOU; where it is unasked it has none, and counts from 1.
     """
-    ordered = events.filter(~_IS_EOU & ~pl.col("attempt")).sort(
-        "session", "segment", "start", "kind"
-    )
-    begins = pl.any_horizontal(
-        pl.col(name).ne_missing(pl.col(name).shift()) for name in ("session", "segment")
-    )
-    speaking = ordered.with_columns(begins=begins)
+    ordered = events.filter(~_IS_EOU & ~pl.col("attempt")).sort("segment", "start", "kind")
+    speaking = ordered.with_columns(begins=pl.col("segment").ne_missing(pl.col("segment").shift()))
     start, ended = pl.col("start"), pl.col("ended") + PLAYOUT_SLACK
     follows_llm = pl.col("after_llm") | (start <= pl.col("generating")).fill_null(value=False)
     opens = (start > ended).fill_null(value=False) & (_IS_LLM | ~follows_llm)
-    first = (pl.col("segment") == 0).cast(pl.Int64)
+    first = pl.col("unasked").cast(pl.Int64)
     so_far = pl.col("opens").cum_sum().cast(pl.Int64)
     before = pl.when("begins").then(so_far - pl.col("opens")).forward_fill()
     numbered = speaking.hstack(_before(speaking)).with_columns(opens=opens)
@@ -259,14 +261,13 @@ def _early_answers(events: pl.DataFrame) -> pl.DataFrame:
     Before 1.5.4 preemptive generation spoke too. It is the last answer before an EOU that has
     none of its own, and its LLM call started near the end of that user's speech.
     """
-    segment = ["session", "segment"]
     early = (
         (pl.col("answer") > 0)
-        & (pl.col("answer") == pl.col("answer").max().over(segment))
+        & (pl.col("answer") == pl.col("answer").max().over("segment"))
         & pl.col("next_silent")
         & ~pl.col("next_has_own")
         & (
-            pl.col("start").filter(_IS_LLM).min().over(*segment, "answer")
+            pl.col("start").filter(_IS_LLM).min().over(_number_of_answer())
             >= pl.col("next_stopped") - PREEMPTIVE_LEAD
         )
     ).fill_null(value=False)
@@ -276,20 +277,22 @@ def _early_answers(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _number_of_answer() -> pl.Expr:
+    """A number for each answer, in the order of segments and answers."""
+    return pl.col("segment") * (pl.col("answer").max() + 1) + pl.col("answer")
+
+
 def _speeches(events: pl.DataFrame, free: int, llm_records: int) -> pl.DataFrame:
     """The speech of every event: its EOU's own where that has an id, else one made up."""
-    segment = ["session", "segment"]
-    eou_speech = pl.col("speech").filter(_IS_EOU).first().over(segment)
-    made_up = pl.col("session").to_physical().cast(pl.Int64)
-    for part in ("segment", "answer"):
-        made_up = made_up * (pl.col(part).max() + 1) + pl.col(part)
-    return events.select(
+    eous = events.filter(_IS_EOU)
+    asked = _of_segments(eous.select(eou_speech="speech"), eous["segment"], events["segment"])
+    return events.hstack(asked).select(
         "kind",
         "row",
         inferred_speech=pl.when("attempt")
         .then(free + pl.col("row"))
-        .when((pl.col("answer") == 0) & eou_speech.is_not_null())
-        .then(eou_speech)
-        .otherwise(free + llm_records + made_up.rank("dense"))
+        .when((pl.col("answer") == 0) & pl.col("eou_speech").is_not_null())
+        .then("eou_speech")
+        .otherwise(free + llm_records + _number_of_answer().rank("dense"))
         .cast(pl.UInt32),
     )
