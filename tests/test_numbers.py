@@ -13,7 +13,7 @@ from turnlat.columns import Coded, Rows, compact
 from turnlat.frames import Names
 from turnlat.records import KINDS, ORIGIN, Records, schema
 from turnlat.tally import Tally
-from turnlat.turns.numbering import Groups, after_last, least, marked, rows_of
+from turnlat.turns.numbering import Groups, after_last, least, marked, rows_of, running_max
 
 COUNT = 6
 NUMBERS = st.lists(st.integers(0, COUNT - 1), max_size=12)
@@ -23,6 +23,15 @@ TEXTS = st.none() | st.sampled_from(["a", "b", "é", "speech_1", "B"])
 
 def series(numbers: list[int] | list[int | None]) -> pl.Series:
     return pl.Series(numbers, dtype=pl.UInt32)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), VALUES), max_size=40))
+def test_the_running_maximum_is_that_of_each_number(pairs: list[tuple[int, float | None]]) -> None:
+    pairs.sort(key=lambda pair: pair[0])
+    schema = {"number": pl.UInt32, "value": pl.Float64}
+    rows = pl.DataFrame(pairs, schema=schema, orient="row")
+    expected = rows.select(pl.col("value").cum_max().forward_fill().over("number")).to_series()
+    assert running_max(rows["value"], rows["number"]).to_list() == expected.to_list()
 
 
 @given(st.lists(st.tuples(st.integers(0, COUNT - 1), VALUES), max_size=12))

@@ -21,7 +21,7 @@ WORTH_IT = 50_000_000
 WORTH_IT_PACKED = 5_000_000
 """Logs are packed to a tenth and less."""
 
-RANGE_BYTES = 8_000_000
+RANGE_BYTES = 16_000_000
 _BLOCK_BYTES = 1_000_000
 """So much of a range is in memory at a time: what the processor's cache holds."""
 _LONGEST_RANGE = 64_000_000

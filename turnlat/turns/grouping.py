@@ -7,11 +7,9 @@ can precede its EOU, and for speeches that the agent began by itself after the a
 
 from __future__ import annotations
 
-import math
-
 import polars as pl
 
-from turnlat.turns.numbering import after_last, gathered, rows_of
+from turnlat.turns.numbering import after_last, gathered, rows_of, running_max
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 PREEMPTIVE_LEAD = 2.0
@@ -231,27 +229,22 @@ def _before(speaking: pl.DataFrame) -> pl.DataFrame:
     `ended`: when all audio before it had; `generating`: when the last LLM call up to it ended, its
     own among them; `after_llm`: whether it comes right after such a call.
     """
-    all_ended, all_generating = list[float](), list[float]()
-    ended = generating = math.nan
-    # What is not known is NaN here, which is never larger: `max` keeps what comes first then.
-    heard_and_audio = pl.col("heard", "audio").fill_null(math.nan)
+    played = pl.when(_AUDIBLE).then("audio").otherwise(0.0).cum_sum()
+    # Audio ends later than it began by what plays from then on, whatever else waits for it.
     told = speaking.select(
-        "begins", _IS_LLM.alias("is_llm"), "timestamp", "audible", heard_and_audio
-    )
-    rows = zip(*(column.to_list() for column in told), strict=True)
-    for begins, is_llm, time, audible, heard, audio in rows:
-        if begins:
-            ended = generating = math.nan
-        if is_llm:
-            generating = max(time, generating)
-        all_ended.append(ended)
-        all_generating.append(generating)
-        if audible:
-            ended = max(heard, ended) + audio
-    return speaking.select(
-        pl.Series("ended", all_ended, pl.Float64).fill_nan(None),
-        pl.Series("generating", all_generating, pl.Float64).fill_nan(None),
+        "segment",
+        "begins",
+        played=played,
+        lead=pl.when(_AUDIBLE).then(pl.col("heard") - (played - pl.col("audio"))),
+        generated=pl.when(_IS_LLM).then("timestamp"),
         after_llm=~pl.col("begins") & _IS_LLM.shift(fill_value=False),
+    )
+    ended = told["played"] + running_max(told["lead"], told["segment"])
+    generating = running_max(told["generated"], told["segment"])
+    return told.select(
+        pl.when(~pl.col("begins")).then(ended.shift()).alias("ended"),
+        generating.alias("generating"),
+        "after_llm",
     )
 
 

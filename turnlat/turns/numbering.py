@@ -93,6 +93,17 @@ def least(numbers: pl.Series, values: pl.Series, count: int) -> pl.Series:
     return smallest.scatter(found["number"], found["value"])
 
 
+def running_max(values: pl.Series, numbers: pl.Series) -> pl.Series:
+    """The largest value so far among the rows of each number, which lie together; null if none."""
+    looked_back = 1
+    while (together := numbers == numbers.shift(looked_back)).any():
+        # What a row this far above has seen already, so that each step looks twice as far back.
+        seen = pl.when(together).then(values.shift(looked_back))
+        values = pl.select(pl.max_horizontal(values, seen)).to_series()
+        looked_back *= 2
+    return values
+
+
 def same(value: object, type_: pl.DataType, count: int) -> pl.Series:
     """`count` times one value."""
     return pl.Series([value], dtype=type_).new_from_index(0, count)
