@@ -1,0 +1,201 @@
+"""Columns: values one behind another, and numbers for texts; a part of `scan.pyx`."""
+
+cdef enum:
+    NO_TRUTH = -1  # a truth value that is null
+
+
+cdef class Bytes:
+    """Bytes, and room for more behind them."""
+
+    cdef char* start
+    cdef Py_ssize_t size
+    cdef Py_ssize_t room
+
+    def __cinit__(self):
+        self.make_room(0)
+
+    def __dealloc__(self):
+        free(self.start)
+
+    cdef inline int put(self, const void* what, Py_ssize_t size) except -1:
+        if self.size + size > self.room:
+            self.make_room(size)
+        memcpy(self.start + self.size, what, size)
+        self.size += size
+        return 0
+
+    cdef int make_room(self, Py_ssize_t size) except -1:
+        cdef Py_ssize_t room = 2 * (self.size + size) + 1024
+        cdef void* start = realloc(self.start, room)
+        if start is NULL:
+            raise MemoryError
+        self.start, self.room = <char*>start, room
+        return 0
+
+    cdef bytes taken(self):
+        """All bytes; the next one is the first again."""
+        found = PyBytes_FromStringAndSize(self.start, self.size) if self.size else b""
+        self.size = 0
+        return found
+
+    cdef bint are_alike(self, Py_ssize_t size) noexcept:
+        """Whether all values of so many bytes are the same."""
+        return self.size == 0 or memcmp(self.start, self.start + size, self.size - size) == 0
+
+    cdef object numbers(self):
+        """All doubles, as a column: an array of a type that holds them, or what all of them are."""
+        cdef Py_ssize_t count = self.size // sizeof(double), at
+        cdef double* numbers = <double*>self.start
+        cdef bint are_short = True
+        if self.are_alike(sizeof(double)):
+            self.size = 0
+            return None if count == 0 or numbers[0] != numbers[0] else numbers[0]
+        for at in range(count):
+            are_short &= <float>numbers[at] == numbers[at] or numbers[at] != numbers[at]
+        if not are_short:
+            return self.taken(), "f8"
+        # A short number goes where those before it were.
+        for at in range(count):
+            (<float*>self.start)[at] = <float>numbers[at]
+        self.size = count * sizeof(float)
+        return self.taken(), "f4"
+
+    cdef object truths(self):
+        """All truth values, as a column."""
+        cdef int8_t first = (<int8_t*>self.start)[0]
+        if self.are_alike(sizeof(int8_t)):
+            is_null, self.size = self.size == 0 or first == NO_TRUTH, 0
+            return None if is_null else first == 1
+        return self.taken(), "i1"
+
+    cdef tuple narrow(self):
+        """All numbers of 32 bits, as an array of the narrowest type that holds them."""
+        cdef Py_ssize_t count = self.size // sizeof(uint32_t), at
+        cdef uint32_t* numbers = <uint32_t*>self.start
+        cdef uint32_t all_bits = 0
+        for at in range(count):
+            all_bits |= numbers[at]
+        if all_bits >> 16:
+            return self.taken(), "u4"
+        # As above: each goes where those before it were.
+        if all_bits >> 8:
+            for at in range(count):
+                (<uint16_t*>self.start)[at] = <uint16_t>numbers[at]
+            self.size = count * sizeof(uint16_t)
+            return self.taken(), "u2"
+        for at in range(count):
+            (<uint8_t*>self.start)[at] = <uint8_t>numbers[at]
+        self.size = count
+        return self.taken(), "u1"
+
+
+cdef class Places:
+    """Numbers for different texts, in the order of their coming."""
+
+    cdef Bytes texts
+    cdef Bytes ends  # of each text among `texts`: Py_ssize_t
+    cdef uint32_t* table  # by its hash the number of a text and 1; 0 where there is none
+    cdef uint32_t mask
+    cdef uint32_t count
+
+    def __cinit__(self):
+        self.texts, self.ends = Bytes(), Bytes()
+        self.resize(1023)
+
+    def __dealloc__(self):
+        free(self.table)
+
+    cdef int resize(self, uint32_t mask) except -1:
+        """Have a table of `mask` + 1 places for the texts that there are."""
+        cdef uint32_t number, at
+        cdef Text start
+        cdef Py_ssize_t size
+        cdef void* table = realloc(self.table, (mask + 1) * sizeof(uint32_t))
+        if table is NULL:
+            raise MemoryError
+        self.table, self.mask = <uint32_t*>table, mask
+        memset(self.table, 0, (mask + 1) * sizeof(uint32_t))
+        for number in range(self.count):
+            self.find(number, &start, &size)
+            at = hash_of(start, size) & mask
+            while self.table[at]:
+                at = (at + 1) & mask
+            self.table[at] = number + 1
+        return 0
+
+    cdef inline void find(self, uint32_t number, Text* start, Py_ssize_t* size) noexcept:
+        """Where the text with a number is."""
+        cdef Py_ssize_t* ends = <Py_ssize_t*>self.ends.start
+        cdef Py_ssize_t first = ends[number - 1] if number else 0
+        start[0] = <Text>self.texts.start + first
+        size[0] = ends[number] - first
+
+    cdef inline int64_t number(self, Text start, Py_ssize_t size) except -1:
+        """The number of a text."""
+        cdef uint32_t at = hash_of(start, size) & self.mask
+        cdef Text known
+        cdef Py_ssize_t known_size
+        while self.table[at]:
+            self.find(self.table[at] - 1, &known, &known_size)
+            if known_size == size and memcmp(known, start, size) == 0:
+                return self.table[at] - 1
+            at = (at + 1) & self.mask
+        self.texts.put(start, size)
+        self.ends.put(&self.texts.size, sizeof(Py_ssize_t))
+        self.count += 1
+        self.table[at] = self.count
+        if self.count > self.mask // 2:
+            self.resize(4 * self.mask + 3)
+        return self.count - 1
+
+    cdef list taken(self):
+        """All texts; the next one has the number 0 again."""
+        cdef Text start
+        cdef Py_ssize_t size
+        cdef uint32_t number
+        found = []
+        for number in range(self.count):
+            self.find(number, &start, &size)
+            found.append(PyUnicode_DecodeUTF8(<const char*>start, size, NULL))
+        self.texts.size = self.ends.size = self.count = 0
+        memset(self.table, 0, (self.mask + 1) * sizeof(uint32_t))
+        return found
+
+
+cdef inline uint32_t hash_of(Text start, Py_ssize_t size) noexcept:
+    cdef uint64_t hashed = <uint64_t>size
+    cdef uint64_t word
+    while size >= 8:
+        memcpy(&word, start, 8)
+        hashed = mixed(hashed, word)
+        start += 8
+        size -= 8
+    word = 0
+    memcpy(&word, start, size)
+    return <uint32_t>mixed(hashed, word)
+
+
+cdef inline uint64_t mixed(uint64_t hashed, uint64_t word) noexcept:
+    hashed = (hashed ^ word) * 0xFF51AFD7ED558CCDu
+    return hashed ^ hashed >> 32
+
+
+def planes(bytes numbers, Py_ssize_t size):
+    """The steps between numbers of `size` bytes: first the low byte of each, then all next ones.
+
+    Those of numbers that are near their neighbours compress well so.
+    """
+    cdef Py_ssize_t count = len(numbers) // size, at
+    cdef int byte
+    cdef bytes found = PyBytes_FromStringAndSize(NULL, count * size)
+    cdef char* plane = PyBytes_AS_STRING(found)
+    cdef char* start = PyBytes_AS_STRING(numbers)
+    cdef uint64_t number, before = 0, step
+    for at in range(count):
+        number = 0
+        memcpy(&number, start + at * size, size)
+        step = number - before
+        before = number
+        for byte in range(size):
+            plane[byte * count + at] = <char>(step >> 8 * byte)
+    return found

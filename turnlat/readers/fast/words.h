@@ -1,0 +1,94 @@
+/* Words: many bytes at once, and numbers of 128 bits; what Cython has no words for. */
+
+#ifndef TURNLAT_WORDS_H
+#define TURNLAT_WORDS_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define EACH_BYTE 0x0101010101010101u
+#define HIGH_BITS 0x8080808080808080u
+
+/* How many bytes from `at` on surely are ASCII that a text holds as it is: many at a time, of
+   which a bit is set for each that is a quote, a backslash, a control or no ASCII. */
+static inline size_t plain_bytes(const unsigned char *at, const unsigned char *end) {
+    const unsigned char *start = at;
+#ifdef __SSE2__
+    for (; end - at >= 16; at += 16) {
+        __m128i word = _mm_loadu_si128((const __m128i *)at);
+        /* What is no ASCII is below 0 here, so that it is below a space too. */
+        __m128i odd = _mm_or_si128(_mm_cmplt_epi8(word, _mm_set1_epi8(0x20)),
+                                   _mm_or_si128(_mm_cmpeq_epi8(word, _mm_set1_epi8(0x22)),
+                                                _mm_cmpeq_epi8(word, _mm_set1_epi8(0x5C))));
+        int bits = _mm_movemask_epi8(odd);
+        if (bits) return at - start + __builtin_ctz(bits);
+    }
+#endif
+    for (; end - at >= 8; at += 8) {
+        uint64_t word, odd;
+        memcpy(&word, at, 8);
+        odd = ((word ^ (EACH_BYTE * 0x22)) - EACH_BYTE)
+            | ((word ^ (EACH_BYTE * 0x5C)) - EACH_BYTE)
+            | (word - EACH_BYTE * 0x20);
+        odd = ((odd & ~word) | word) & HIGH_BITS;
+        if (odd) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+            at += __builtin_ctzll(odd) >> 3;
+#endif
+            break;
+        }
+    }
+    return at - start;
+}
+
+static inline int are_eight_digits(const unsigned char *at) {
+    uint64_t word;
+    memcpy(&word, at, 8);
+    /* Adding 6 takes whatever is above 9 out of the 16 characters that begin with 0. */
+    return ((word & (word + EACH_BYTE * 6)) & (EACH_BYTE * 0xF0)) == EACH_BYTE * 0x30;
+}
+
+static inline uint64_t eight_digits(const unsigned char *at) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t word;
+    memcpy(&word, at, 8);
+    word -= EACH_BYTE * '0';
+    word = 10 * word + (word >> 8);  /* every second byte: two digits */
+    word = (word & 0x000000FF000000FF) * (1000000 * 0x100000000 + 100)
+        + ((word >> 16) & 0x000000FF000000FF) * (10000 * 0x100000000 + 1);
+    return word >> 32;
+#else
+    uint64_t number = 0;
+    int place;
+    for (place = 0; place < 8; place++) number = 10 * number + at[place] - '0';
+    return number;
+#endif
+}
+
+/* The double nearest to `mantissa` / `power`, both above 0; of two as near, the even one. */
+static inline double nearest_quotient(uint64_t mantissa, uint64_t power) {
+    int shift = 63 + __builtin_clzll(mantissa) - __builtin_clzll(power);
+    unsigned __int128 scaled = (unsigned __int128)mantissa << shift;
+    uint64_t quotient = (uint64_t)(scaled / power);
+    quotient |= (uint64_t)scaled != quotient * power;  /* what is left over decides a tie */
+    return ldexp((double)quotient, -shift);
+}
+
+static const uint64_t POWERS[20] = {
+    1u, 10u, 100u, 1000u, 10000u, 100000u, 1000000u, 10000000u, 100000000u, 1000000000u,
+    10000000000u, 100000000000u, 1000000000000u, 10000000000000u, 100000000000000u,
+    1000000000000000u, 10000000000000000u, 100000000000000000u, 1000000000000000000u,
+    10000000000000000000u,
+};
+
+/* Doubles hold these powers of ten as they are, and no larger one. */
+static const double EXACT_POWERS[23] = {
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+};
+
+#endif
