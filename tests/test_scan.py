@@ -6,6 +6,7 @@ import json
 import math
 import zlib
 from datetime import datetime, timedelta, timezone
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -20,13 +21,20 @@ from turnlat.records import LATEST_TIMESTAMP, Collector, Records
 
 
 def scanned(*lines: str | bytes) -> tuple[Records, list[Place]]:
-    """What the scanner alone makes of lines, and which of them it leaves."""
+    """What the scanner alone makes of lines, in lists or in arrays, and which of them it leaves."""
     content = b"\n".join(line.encode() if isinstance(line, str) else line for line in lines)
-    reader, collector = fast.FastReader(), Collector()
-    count, left = reader.take(Block("a", "a", 1, 0, content), collector)
-    assert count == content.count(b"\n") + (content[-1:] not in {b"", b"\n"})
-    reader.hand_over(collector)
-    return collector.records(), left
+    found = []
+    for little in (len(content) + 1, 0):
+        reader, collector = fast.FastReader(), Collector()
+        with mock.patch.object(fast, "_LITTLE", little):
+            count, left = reader.take(Block("a", "a", 1, 0, content), collector)
+            reader.hand_over(collector)
+        assert count == content.count(b"\n") + (content[-1:] not in {b"", b"\n"})
+        found.append((collector.records(), left))
+    (listed, left), (records, left_too) = found
+    assert left == left_too
+    assert all(listed.frames[kind].equals(frame) for kind, frame in records.frames.items())
+    return records, left
 
 
 def eou_with(delay: str) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import pickle
 import zlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,6 +89,31 @@ class Rows(NamedTuple):
 def loaded(column: Any) -> Any:
     """A column whose array, if it is one, is made."""
     return column.array() if isinstance(column, (Array, Packed)) else column
+
+
+def listed(rows: Rows) -> Rows:
+    """`rows` with lists for all that would be arrays, whose library takes longer to load."""
+    columns = {name: _listed(column) for name, column in rows.columns.items()}
+    return Rows(rows.height, columns, rows.before)
+
+
+def _listed(column: Any) -> Any:
+    if isinstance(column, Coded):
+        return [column.texts[code] for code in _listed(column.codes)]
+    if isinstance(column, Joined):
+        return [text or None for text in bytes(column.lines).decode().split("\n")]
+    if not isinstance(column, Array):
+        return column
+    values = memoryview(column.data).cast("B").cast(_FORMATS[column.type]).tolist()
+    if column.type == "i1":
+        return [None if value < 0 else value == 1 for value in values]
+    return [None if value != value else value for value in values]  # noqa: PLR0124  # NaN is null
+
+
+_FORMATS: dict[str, Literal["d", "f", "b", "B", "H", "I"]] = {
+    "f8": "d", "f4": "f", "i1": "b", "u1": "B", "u2": "H", "u4": "I"
+}  # fmt: skip
+"""What memory views call the types of arrays."""
 
 
 def texts_of(column: Any) -> Sequence[str | None]:

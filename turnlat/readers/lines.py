@@ -48,7 +48,7 @@ class Options:
     """The field of a JSON envelope that holds the line."""
     rejects: bool = False
     """Whether to hold on to the bytes of bad lines."""
-    fast_from: int = 500_000
+    fast_from: int = 50_000
     """From so many bytes at once on, the fast path has loaded sooner than they are read."""
 
 

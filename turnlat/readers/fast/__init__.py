@@ -12,6 +12,7 @@ from __future__ import annotations
 import zlib
 from typing import Any, NamedTuple
 
+from turnlat import columns
 from turnlat.blocks import Block, Place
 from turnlat.columns import Array, Coded, Joined, Packed, Rows
 from turnlat.readers import hook, production
@@ -22,6 +23,9 @@ try:
     import _turnlat_scan as scan  # type: ignore[import-not-found]  # compiled
 except ImportError:
     scan = None
+
+_LITTLE = 3_000_000
+"""What fewer bytes hold is worth no arrays, whose library takes longer to load."""
 
 IS_BUILT = scan is not None
 """Whether there is a fast path."""
@@ -34,10 +38,13 @@ class FastReader:
         self._scanner = scan.Scanner(layout())
         self._first: Block | None = None
         """The first block whose records are held."""
+        self._size = 0
+        """How many bytes all of them have."""
 
     def take(self, block: Block, collector: Collector) -> tuple[int, list[Place]]:
         """Take in what is sure of `block`: how many lines it has, and those that are left alone."""
         self._first = self._first or block
+        self._size += len(block.data)
         before = block.first_line - self._first.first_line
         count, ordinary, left = self._scanner.scan(block.data, before)
         collector.tally.other += ordinary
@@ -50,13 +57,15 @@ class FastReader:
         """Put all records that were taken in into `collector`."""
         if self._first is None:
             return
-        first, self._first = self._first, None
+        first, size = self._first, self._size
+        self._first, self._size = None, 0
         speeches, origins, found = self._scanner.taken()
         shared = _Shared([text or None for text in speeches], _told(origins))
+        held = columns.listed if size < _LITTLE else _packed
         for taken in map(_Taken._make, found):
             if taken.height:
                 kind = taken.layout
-                collector.add_rows(kind.kind, _rows(taken, shared, first))
+                collector.add_rows(kind.kind, held(_rows(taken, shared, first)))
                 collector.tally.metric += taken.height
                 collector.tally.shapes[production.NAME if kind.plain else hook.NAME] += taken.height
 
@@ -94,29 +103,35 @@ def _told(origins: list[str]) -> dict[str, list[str | None]]:
 
 
 def _rows(taken: _Taken, shared: _Shared, first: Block) -> Rows:
-    kind = taken.layout.kind
-    columns: dict[str, Any] = {
+    kind = taken.layout
+    models = [None if name in {"", "unknown"} else name for name in taken.models]
+    held: dict[str, Any] = {
         name: Array(*column) if isinstance(column, tuple) else column
         for name, column in taken.columns.items()
     }
-    if kind == "other":
-        # They only count, and may be most of a log.
-        columns |= {name: _packed(columns[name]) for name in ("timestamp", "line")}
-    if taken.requests is not None:
-        columns["request_id"] = Joined(taken.requests[:-1])
-    columns["speech_id"] = _coded(taken.speech, shared.speeches)
-    for name, texts in shared.origins.items():
-        columns[name] = _coded(taken.origin, texts)
-    models = [None if name in {"", "unknown"} else name for name in taken.models]
-    columns["model_name"] = _coded(taken.model, models)
-    columns |= {"source": first.source, "log": first.log, "plain": taken.layout.plain}
-    if kind == "other":
-        columns["type"] = "vad_metrics"
-    kept = {name: column for name, column in columns.items() if column is not None}
+    held |= {name: _coded(taken.origin, texts) for name, texts in shared.origins.items()}
+    held |= {
+        "speech_id": _coded(taken.speech, shared.speeches),
+        "request_id": None if taken.requests is None else Joined(taken.requests[:-1]),
+        "model_name": _coded(taken.model, models),
+        "type": "vad_metrics" if kind.kind == "other" else None,
+        "source": first.source,
+        "log": first.log,
+        "plain": kind.plain,
+    }
+    kept = {name: column for name, column in held.items() if column is not None}
     return Rows(taken.height, kept, first.first_line)
 
 
-def _packed(numbers: Array) -> Packed:
+def _packed(rows: Rows) -> Rows:
+    """`rows`, in little memory where they only count, and may be most of a log."""
+    if "type" not in rows.columns:
+        return rows
+    packed = {name: _packed_array(rows.columns[name]) for name in ("timestamp", "line")}
+    return Rows(rows.height, rows.columns | packed, rows.before)
+
+
+def _packed_array(numbers: Array) -> Packed:
     planes = scan.planes(numbers.data, int(numbers.type[1:]))
     return Packed(zlib.compress(planes, 1), numbers.type)
 
