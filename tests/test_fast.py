@@ -79,7 +79,7 @@ NAMES = [
     "ttft_ms", "ttftMs", "duration", "ttfb", "audio_duration", "inference_count", "log", "stream",
     "time", "MESSAGE", "__REALTIME_TIMESTAMP", "event", "items", "metrics", "input_tokens",
     "cancelled", "prompt_tokens", "elapsed_ms", "Type", "label", "anything", "resourceSpans",
-    "end_of_utterance_delay", "transcription_delay",
+    "resource_spans", "end_of_utterance_delay", "transcription_delay",
 ]  # fmt: skip
 
 
@@ -107,6 +107,8 @@ def odd_lines(draw: st.DrawFn) -> bytes:
     return b"{" + b", ".join(b'"%s": %s' % (k.encode(), v) for k, v in fields.items()) + b"}"
 
 
+VAD = b'{"type": "vad_metrics", "timestamp": 1.5, "inference_count": 1'
+
 SEPARATORS = st.sampled_from([b"\n", b"\n", b"\n", b"\n", b"\r\n", b"\n\n", b"", b" "])
 
 
@@ -114,6 +116,7 @@ SEPARATORS = st.sampled_from([b"\n", b"\n", b"\n", b"\n", b"\r\n", b"\n\n", b"",
 @given(st.lists(st.tuples(odd_lines(), SEPARATORS), min_size=1, max_size=12))
 @example([(b'{"type":"vad_metrics","inference_count":1}' * 2, b"\n"), (b"", b"\n")])
 @example([(b'{"message": "x", "a": 1e999}', b"\n")])
+@example([(VAD + b', "resourceSpans": []}', b"\n"), (VAD + b', "resource_spans": [1]}', b"\n")])
 def test_any_line_reads_alike(parts: list[tuple[bytes, bytes]]) -> None:
     assert_alike(b"".join(line + end for line, end in parts))
 

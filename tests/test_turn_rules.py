@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
+import polars as pl
 import pytest
 from logs import START, eou, llm, load, plain, stt, tts, write_log
 
@@ -360,6 +362,26 @@ def test_responses_of_a_realtime_model_are_rows_of_their_own(tmp_path: Path) -> 
 
 
 # Sessions and duplicates
+
+
+def test_inferred_speeches_do_not_depend_on_other_sessions(tmp_path: Path) -> None:
+    """Second sentences start on the very bound up to which they belong to the first."""
+    dice = random.Random(1)
+    sessions = []
+    for number in range(300):
+        at, audio = dice.randrange(100_000) / 100, dice.randrange(1, 900) / 100
+        lines = [
+            plain(eou(None, at)),
+            plain(tts(None, at + 0.2, audio=audio, ttfb=0.0)),
+            plain(tts(None, round(at + 1 + audio, 2) - 0.3, audio=1.0, ttfb=0.0)),
+        ]
+        sessions += [line | {"job_id": f"AJ_{number:03}"} for line in lines]
+    first = [plain(eou(None, 0)), plain(tts(None, 0.2, audio=8.16))]
+    alone = load(tmp_path, sessions).turns
+    behind = load(tmp_path, [line | {"job_id": "AJ_"} for line in first] + sessions).turns
+    columns = ["session", "turn", "outcome", "tts_segments", "first_audio_at"]
+    rows = behind.filter(pl.col("session") != "AJ_").select(columns).sort(columns)
+    assert rows.equals(alone.select(columns).sort(columns))
 
 
 def test_a_speech_whose_records_lie_in_two_files_is_one(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def _before(speaking: pl.DataFrame) -> pl.DataFrame:
     `ended`: when all audio before it had; `generating`: when the last LLM call up to it ended, its
     own among them; `after_llm`: whether it comes right after such a call.
     """
-    played = pl.when(_AUDIBLE).then("audio").otherwise(0.0).cum_sum()
+    played = pl.when(_AUDIBLE).then("audio").otherwise(0.0).cum_sum().over("segment")
     # Audio ends later than it began by what plays from then on, whatever else waits for it.
     told = speaking.select(
         "segment",

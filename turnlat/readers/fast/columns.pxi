@@ -162,8 +162,12 @@ cdef class Places:
         return found
 
 
+cdef uint64_t SEED = hash("turnlat") & 0xFFFFFFFFFFFFFFFF  # of its own in each process,
+# so that nobody can write a log whose texts all collide.
+
+
 cdef inline uint32_t hash_of(Text start, Py_ssize_t size) noexcept:
-    cdef uint64_t hashed = <uint64_t>size
+    cdef uint64_t hashed = SEED ^ <uint64_t>size
     cdef uint64_t word
     while size >= 8:
         memcpy(&word, start, 8)

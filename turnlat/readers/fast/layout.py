@@ -34,12 +34,12 @@ ORIGIN = {
 }
 """Fields of a line that tell its session, and the columns of `records.ORIGIN` that they are."""
 
-_ENVELOPED = ("log", "MESSAGE", "sequence_id")
+_OTHERS = ("log", "MESSAGE", "sequence_id", "resourceSpans", "resource_spans")
+"""Fields of envelopes, of older agents and of traces, for which a line is read before its type."""
 _MARKS = (
-    *_ENVELOPED, "type", "event", "label", "metrics", "items", "events", "chat_history", "msg",
-    "resourceSpans", "resource_spans",
+    *_OTHERS, "type", "event", "label", "metrics", "items", "events", "chat_history", "msg",
 )  # fmt: skip
-"""Fields by which other formats and older agents are known."""
+"""Fields by which other formats are known."""
 
 _RENAMED = ("input_tokens", "output_tokens", "cached_input_tokens")
 """What the LLM calls of `log_metrics` had up to 1.1.5 instead."""
@@ -95,7 +95,7 @@ class Layout(NamedTuple):
 def layout() -> Layout:
     """What is looked for in any log."""
     objects = {
-        type_: _kind(kind, hook.ESSENTIAL[kind], _ENVELOPED) for type_, kind in _OBJECTS.items()
+        type_: _kind(kind, hook.ESSENTIAL[kind], _OTHERS) for type_, kind in _OBJECTS.items()
     }
     lines = {
         message: _kind(kind, (essential,), _MARKS + (_RENAMED if kind == "llm" else ()), plain=True)

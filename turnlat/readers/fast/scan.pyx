@@ -121,7 +121,7 @@ cdef class Kind:
         self.names_of_models = Places()
 
     cdef tuple taken(self):
-        """The layout, how many records there are, and what a `Taken` tells of them."""
+        """The layout, how many records there are, and what a `_Taken` tells of them."""
         cdef Py_ssize_t height = self.times.size // sizeof(double)
         columns = {}
         for name, column in zip(self.layout.numbers, self.number_columns):
