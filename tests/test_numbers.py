@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from turnlat.columns import Coded, Rows, compact
 from turnlat.frames import Names
 from turnlat.records import KINDS, ORIGIN, Records, schema
 from turnlat.tally import Tally
-from turnlat.turns.numbering import Groups, after_last, least, marked, rows_of, running_max
+from turnlat.turns.numbering import Groups, after_last, least, marked, rows_of, so_far
 
 COUNT = 6
 NUMBERS = st.lists(st.integers(0, COUNT - 1), max_size=12)
@@ -26,12 +27,19 @@ def series(numbers: list[int] | list[int | None]) -> pl.Series:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), VALUES), max_size=40))
-def test_the_running_maximum_is_that_of_each_number(pairs: list[tuple[int, float | None]]) -> None:
+def test_what_was_so_far_is_that_of_each_number(pairs: list[tuple[int, float | None]]) -> None:
     pairs.sort(key=lambda pair: pair[0])
     schema = {"number": pl.UInt32, "value": pl.Float64}
     rows = pl.DataFrame(pairs, schema=schema, orient="row")
-    expected = rows.select(pl.col("value").cum_max().forward_fill().over("number")).to_series()
-    assert running_max(rows["value"], rows["number"]).to_list() == expected.to_list()
+    value = pl.col("value")
+    expected = rows.select(
+        most=value.cum_max().forward_fill().over("number"),
+        total=value.fill_null(0.0).cum_sum().over("number"),
+    )
+    most = so_far(pl.max_horizontal, rows["value"], rows["number"])
+    assert most.to_list() == expected["most"].to_list()
+    total = so_far(pl.sum_horizontal, rows["value"].fill_null(0.0), rows["number"])
+    assert total.to_list() == pytest.approx(expected["total"].to_list(), abs=1e-9)
 
 
 @given(st.lists(st.tuples(st.integers(0, COUNT - 1), VALUES), max_size=12))

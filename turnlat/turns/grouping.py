@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from turnlat.turns.numbering import after_last, gathered, rows_of, running_max
+from turnlat.turns.numbering import after_last, gathered, rows_of, so_far
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 PREEMPTIVE_LEAD = 2.0
@@ -229,18 +229,19 @@ def _before(speaking: pl.DataFrame) -> pl.DataFrame:
     `ended`: when all audio before it had; `generating`: when the last LLM call up to it ended, its
     own among them; `after_llm`: whether it comes right after such a call.
     """
-    played = pl.when(_AUDIBLE).then("audio").otherwise(0.0).cum_sum().over("segment")
-    # Audio ends later than it began by what plays from then on, whatever else waits for it.
     told = speaking.select(
         "segment",
         "begins",
-        played=played,
-        lead=pl.when(_AUDIBLE).then(pl.col("heard") - (played - pl.col("audio"))),
+        audio=pl.when(_AUDIBLE).then("audio").otherwise(0.0),
+        heard=pl.when(_AUDIBLE).then("heard"),
         generated=pl.when(_IS_LLM).then("timestamp"),
         after_llm=~pl.col("begins") & _IS_LLM.shift(fill_value=False),
     )
-    ended = told["played"] + running_max(told["lead"], told["segment"])
-    generating = running_max(told["generated"], told["segment"])
+    # Audio ends later than it began by what plays from then on, whatever else waits for it.
+    played = so_far(pl.sum_horizontal, told["audio"], told["segment"])
+    lead = told["heard"] - (played - told["audio"])
+    ended = played + so_far(pl.max_horizontal, lead, told["segment"])
+    generating = so_far(pl.max_horizontal, told["generated"], told["segment"])
     return told.select(
         pl.when(~pl.col("begins")).then(ended.shift()).alias("ended"),
         generating.alias("generating"),

@@ -5,6 +5,8 @@ What is numbered lies at its number: rows are looked up where a join would have 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 
@@ -93,13 +95,16 @@ def least(numbers: pl.Series, values: pl.Series, count: int) -> pl.Series:
     return smallest.scatter(found["number"], found["value"])
 
 
-def running_max(values: pl.Series, numbers: pl.Series) -> pl.Series:
-    """The largest value so far among the rows of each number, which lie together; null if none."""
+def so_far(reduce: Callable[..., pl.Expr], values: pl.Series, numbers: pl.Series) -> pl.Series:
+    """What all values up to each row's are reduced to, among the rows of its number.
+
+    These lie together. `reduce` is one of polars' horizontal functions; nulls count as it has them.
+    """
     looked_back = 1
     while (together := numbers == numbers.shift(looked_back)).any():
         # What a row this far above has seen already, so that each step looks twice as far back.
         seen = pl.when(together).then(values.shift(looked_back))
-        values = pl.select(pl.max_horizontal(values, seen)).to_series()
+        values = pl.select(reduce(values, seen)).to_series()
         looked_back *= 2
     return values
 
