@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from turnlat.errors import UsageError
-from turnlat.metrics import COMPONENTS, METRICS
+from turnlat.metrics import COMPONENTS
 from turnlat.notes import TURN_NOTES, Note
 from turnlat.report import Column, Exhibits, Report, Table, Waterfall, columns
 from turnlat.run import Run
@@ -35,8 +35,10 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
 
     Raises `UsageError` where `by` is no column of the turn table.
     """
-    over, notes, split = _judged(run, by)
-    statistics = latency.summarize(over, split)
+    turns, split = _split(run, by)
+    members, notes = (None, []) if split == "outcome" else latency.membership(turns)
+    statistics = latency.summarize(turns, split, members)
+    slowest = _slowest_table(turns, members, worst)
     frames = {
         "turns": run.turns,
         "latency": statistics,
@@ -50,7 +52,7 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
         from turnlat.report import exhibits  # noqa: PLC0415  # only pages and pictures need it
 
         tables = [
-            *_overview(frames, split, over, worst, PAGE_ROWS),
+            *_overview(frames, split, slowest, PAGE_ROWS),
             _ledger_table(frames["ledger"]),
         ]
         return exhibits.of_run(run, tables, run.frame if split == "outcome" else None)
@@ -63,7 +65,7 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
     all_notes = [*_turn_notes(run.frame), *run.notes, *notes, *_percentile_notes(statistics)]
     return Report(
         _headline(run),
-        _overview(frames, split, over, worst),
+        _overview(frames, split, slowest),
         all_notes,
         run.turns,
         _document(run, statistics, all_notes),
@@ -86,17 +88,6 @@ def _document(run: Run, statistics: pl.DataFrame, notes: list[Note]) -> dict[str
         "usage": run.usage.to_dicts(),
         "notes": notes,
     }
-
-
-def _judged(run: Run, by: str | None) -> tuple[pl.DataFrame, list[Note], str | None]:
-    """The turns that statistics are over, notes about them, and the column that splits them.
-
-    They have the columns that tables need: all those of a large run would take much memory.
-    """
-    turns, split = _split(run, by)
-    needed = dict.fromkeys([*METRICS, *_OF_SLOWEST, *([split] if split else [])])
-    turns = turns.select(needed.keys())
-    return *(latency.population(turns) if split != "outcome" else (turns, [])), split
 
 
 def _split(run: Run, by: str | None) -> tuple[pl.DataFrame, str | None]:
@@ -125,13 +116,12 @@ def _split(run: Run, by: str | None) -> tuple[pl.DataFrame, str | None]:
 def _overview(
     frames: dict[str, pl.DataFrame],
     by: str | None,
-    over: pl.DataFrame,
-    worst: int,
+    slowest: Table,
     most: int = OVERVIEW_ROWS,
 ) -> list[Table]:
     tables = [
         _latency_table(frames["latency"], by),
-        _slowest_table(over, worst),
+        slowest,
         _cut(_frame_table("transcriptions", frames["transcriptions"]), most),
         _cut(_frame_table("tools", frames["tools"]), most),
         _cut(_frame_table("usage", frames["usage"]), most),
@@ -219,14 +209,14 @@ def _latency_row(row: dict[str, Any], by: str | None, wait: float | None) -> tup
     )
 
 
-_OF_SLOWEST = ("outcome", "session", "turn", "source", "line", "notes")
-"""What the table of the slowest turns tells of them beside their metrics."""
-
-
-def _slowest_table(turns: pl.DataFrame, worst: int) -> Table:
-    wait = "e2e_latency" if turns["e2e_latency"].count() else "total_latency"
+def _slowest_table(turns: pl.DataFrame, members: pl.Series | None, worst: int) -> Table:
+    """The slowest of the turns that `members` marks; of all turns where it is null."""
+    measured = turns.select("e2e_latency", "total_latency")
+    among = measured if members is None else measured.filter(members)
+    wait = "e2e_latency" if among["e2e_latency"].count() else "total_latency"
+    least = pl.lit(among[wait].top_k(worst).min(), pl.Float64)
     slowest = (
-        turns.filter(pl.col(wait) >= pl.col(wait).top_k(worst).min())
+        turns.filter(pl.col(wait) >= least, True if members is None else members)
         .sort(wait, "session", "turn", descending=[True, False, False])
         .head(worst)
     )

@@ -18,22 +18,28 @@ SCHEMA: dict[str, pl.DataType] = (
 """The columns of `summarize`, after those that split it."""
 
 
-def summarize(turns: pl.DataFrame, by: str | None = None) -> pl.DataFrame:
+def summarize(
+    turns: pl.DataFrame, by: str | None = None, members: pl.Series | None = None
+) -> pl.DataFrame:
     """The statistics of every metric over `turns`, in seconds, one row per metric.
 
     With `by`, one row per value of that column and metric, values in their order. `missing`
-    counts the turns that do not have the metric.
+    counts the turns that do not have the metric. `members` tells which turns count, if not all do.
     """
     if by is None:
-        return pl.DataFrame(_rows(turns), schema=SCHEMA, orient="row")
-    groups = turns.sort(by, nulls_last=True).group_by(by, maintain_order=True)
+        return pl.DataFrame(_rows(turns, members), schema=SCHEMA, orient="row")
+    needed = turns.select(dict.fromkeys([by, *METRICS]).keys())
+    among = needed if members is None else needed.filter(members)
+    groups = among.sort(by, nulls_last=True).group_by(by, maintain_order=True)
     rows = [(value, *row) for (value,), group in groups for row in _rows(group)]
     return pl.DataFrame(rows, schema={by: turns.schema[by]} | SCHEMA, orient="row")
 
 
-def _rows(turns: pl.DataFrame) -> list[tuple[object, ...]]:
+def _rows(turns: pl.DataFrame, members: pl.Series | None = None) -> list[tuple[object, ...]]:
     # One column after another: of a large run all of them together would take much memory.
-    return [_row(turns[name].sort()) for name in METRICS]
+    columns = map(turns.get_column, METRICS)
+    chosen = columns if members is None else (column.filter(members) for column in columns)
+    return [_row(column.sort()) for column in chosen]
 
 
 def _row(ordered: pl.Series) -> tuple[object, ...]:
@@ -57,20 +63,26 @@ def _row(ordered: pl.Series) -> tuple[object, ...]:
 
 
 def population(turns: pl.DataFrame) -> tuple[pl.DataFrame, list[Note]]:
-    """The turns that statistics are over, and what must be said about that choice.
+    """The turns that statistics are over, and what must be said about that choice."""
+    members, notes = membership(turns)
+    return turns.filter(members), notes
 
-    These are the replied turns; where a log has none because it has no TTS metrics or no EOU, what
-    there is.
+
+def membership(turns: pl.DataFrame) -> tuple[pl.Series, list[Note]]:
+    """Of each turn whether statistics are over it, and what must be said about that choice.
+
+    They are over the replied turns; where a log has none because it has no TTS metrics or no EOU,
+    over what there is.
     """
-    replied = turns.filter(outcome="replied")
-    responses = turns.filter(outcome="realtime")
-    if replied.height:
-        apart = [Note.of("realtime-apart", responses.height)] if responses.height else []
-        return replied, apart
-    if responses.height:
-        return responses, [Note.of("realtime-only", responses.height)]
-    unmeasured = turns.filter(outcome="unmeasured")
-    if unmeasured.height:
-        return unmeasured, [Note.of("unmeasured-only", unmeasured.height)]
+    outcome = turns["outcome"]
+    replied, realtime = outcome == "replied", outcome == "realtime"
+    responses = int(realtime.sum())
+    if replied.any():
+        return replied, [Note.of("realtime-apart", responses)] if responses else []
+    if responses:
+        return realtime, [Note.of("realtime-only", responses)]
+    unmeasured = outcome == "unmeasured"
+    if unmeasured.any():
+        return unmeasured, [Note.of("unmeasured-only", int(unmeasured.sum()))]
     has_eou = turns["turn"].is_not_null().any()
-    return (replied if has_eou else turns), []
+    return replied if has_eou else outcome.is_not_null(), []

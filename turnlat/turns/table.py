@@ -107,8 +107,8 @@ def joined(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """One table of those of several shards, whose sessions are others: they keep their order."""
     if len(tables) == 1:
         return tables[0]
+    began = pl.concat([_began(each, maintain_order=True) for each in tables])
     whole = pl.concat(tables)
-    began = _began(whole, maintain_order=True)
     place = began.sort("began", "session", nulls_last=True)
     if place["session"].equals(began["session"]):
         return whole
