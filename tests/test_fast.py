@@ -24,7 +24,9 @@ from turnlat.blocks import Block
 from turnlat.engines import local
 from turnlat.errors import ExitCode
 from turnlat.readers import LineReader, Options, fast
+from turnlat.reading import packed as packed_files
 from turnlat.reading import ranges
+from turnlat.reading.ranges import Range
 from turnlat.reading.workers import WorkerDiedError, Workers
 from turnlat.records import Collector, Records
 from turnlat.sources import find
@@ -201,7 +203,7 @@ def test_an_archive_gives_the_same_run_to_any_number_of_jobs(
 ) -> None:
     packed = pack(many_sessions, suffix)
     whole = local.tabulate(find([str(packed)]), FAST)
-    monkeypatch.setattr(ranges, "WORTH_IT_PACKED", 0)
+    monkeypatch.setattr(packed_files, "WORTH_IT", 0)
     split = local.tabulate(find([str(packed)]), FAST, block_bytes=block, jobs=jobs)
     assert split.frame.equals(whole.frame)
     for name in ("ledger", "bad_lines", "shapes", "notes"):
@@ -214,7 +216,7 @@ def test_a_damaged_archive_gives_the_same_run_to_any_number_of_jobs(
     packed = pack(many_sessions, "gz")
     packed.write_bytes(packed.read_bytes()[:-2_000])
     whole = local.tabulate(find([str(packed)]), FAST)
-    monkeypatch.setattr(ranges, "WORTH_IT_PACKED", 0)
+    monkeypatch.setattr(packed_files, "WORTH_IT", 0)
     split = local.tabulate(find([str(packed)]), FAST, block_bytes=9_999, jobs=2)
     assert split.frame.equals(whole.frame)
     assert split.ledger == whole.ledger
@@ -248,7 +250,7 @@ def test_lines_that_docker_cut_are_joined_over_the_end_of_a_range(
     monkeypatch.setattr(ranges, "WORTH_IT", 0)
     split = local.tabulate(find([str(path)]), FAST, jobs=2, range_bytes=20_000)
     assert split.ledger == whole.ledger
-    monkeypatch.setattr(ranges, "WORTH_IT_PACKED", 0)
+    monkeypatch.setattr(packed_files, "WORTH_IT", 0)
     packed = local.tabulate(find([str(pack(path, "gz"))]), FAST, jobs=2, block_bytes=20_000)
     assert packed.ledger == whole.ledger
     assert whole.ledger.joined == 5 * (len(cuts) - 1)
@@ -272,14 +274,16 @@ def test_ctrl_c_ends_all_processes_without_a_word(tmp_path: Path) -> None:
     assert run.returncode == ExitCode.INTERRUPTED
 
 
-def test_a_worker_that_is_killed_ends_the_reading() -> None:
+def test_a_worker_that_is_killed_ends_the_reading(tmp_path: Path) -> None:
     """Also one that waits for work, and others that would wait for it."""
+    log = tmp_path / "agent.jsonl"
+    log.write_bytes(LINES[0] + b"\n" + b'{"message": "quiet"}\n' * 150_000)
+    whole = Range(str(log), str(log), 0, log.stat().st_size)
     workers = Workers(2, FAST)
-    block = Block("a", "a", 1, 0, LINES[0] + b"\n" + b'{"message": "quiet"}\n' * 150_000)
     try:
         os.kill(workers._processes[0].pid, signal.SIGKILL)
         for number in range(8):
-            workers.send(number, block)
+            workers.send(number, whole)
         with pytest.raises(WorkerDiedError):
             list(chain.from_iterable(workers.receive() for _ in range(8)))
     finally:

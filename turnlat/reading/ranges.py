@@ -6,20 +6,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from turnlat.archives import is_packed
 from turnlat.blocks import Block
-from turnlat.readers import LineReader
+from turnlat.readers import LineReader, Options
 from turnlat.readers.document import may_open
 from turnlat.records import Records
 from turnlat.sources import PARQUET
 
 WORTH_IT = 50_000_000
 """Smaller files are read sooner than processes start."""
-
-WORTH_IT_PACKED = 5_000_000
-"""Logs are packed to a tenth and less."""
 
 RANGE_BYTES = 16_000_000
 _BLOCK_BYTES = 1_000_000
@@ -28,6 +25,14 @@ _LONGEST_RANGE = 64_000_000
 """A line that makes its range longer is for the reader of whole files, which can cut it."""
 _FIRST_BYTES = 64 * 1024
 _PROBE_BYTES = 8 * 1024
+
+
+class Result(NamedTuple):
+    """What a range holds."""
+
+    records: Records
+    is_open: bool
+    """Whether its last lines need others that may follow."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +44,15 @@ class Range:
     start: int
     end: int
 
-    def read(self, reader: LineReader) -> Records:
+    def results(self, options: Options) -> Iterator[Result]:
         """What the lines hold, numbered as if the file began with them."""
-        start, line = self.start, 1
+        reader, start, line = LineReader(options), self.start, 1
         with Path(self.name).open("rb", buffering=0) as file:
             for end in _ends(file, start, self.end, _BLOCK_BYTES):
                 data = _content(file, start, end)
                 line += reader.take(Block(self.name, self.log, line, start, data))
                 start = end
-        return reader.hand_over()
+        yield Result(reader.hand_over(), reader.is_open)
 
 
 def ranges(name: str, log: str, range_bytes: int) -> list[Range] | None:
@@ -99,12 +104,3 @@ def _end_of_line(file: BinaryIO, place: int) -> int:
             return place + at + 1
         place += len(probe)
     return place
-
-
-def is_large_archive(name: str) -> bool:
-    """Whether a file is packed, and what it holds is worth several processes."""
-    path = Path(name)
-    if not path.is_file() or path.stat().st_size < WORTH_IT_PACKED:
-        return False
-    with path.open("rb") as file:
-        return is_packed(file)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from turnlat.blocks import Block
-from turnlat.readers import LineReader, Options, document
-from turnlat.reading.ranges import RANGE_BYTES, Range, is_large_archive, ranges
+from turnlat.readers import Options, document
+from turnlat.reading import packed
+from turnlat.reading.ranges import RANGE_BYTES, ranges
 from turnlat.records import Records
 from turnlat.sources import BLOCK_BYTES, BrokenArchiveError, Source
 
 if TYPE_CHECKING:
-    from turnlat.reading.tasks import RangesOfFile
+    from turnlat.reading.tasks import PackedFile, RangesOfFile
     from turnlat.reading.workers import Workers
 
 
@@ -34,7 +34,7 @@ class Readers:
         self.options, self._jobs = options, jobs
         self._block_bytes, self._range_bytes = block_bytes, range_bytes
         self._workers: Workers | None = None
-        self._begun: RangesOfFile | None = None
+        self._begun: RangesOfFile | PackedFile | None = None
 
     def close(self) -> None:
         """End the processes."""
@@ -43,12 +43,7 @@ class Readers:
 
     def begin(self, source: Source) -> None:
         """Let processes read the first file of `source` already, where that is worth it."""
-        name = source.files[0]
-        found = self._ranges(name, source.log)
-        if found is not None:
-            self._begun = self._handed_out(found)
-        elif self._jobs > 1 and is_large_archive(name):
-            self._started()
+        self._begun = self._handed_out(source, source.files[0])
 
     @property
     def have_begun(self) -> bool:
@@ -58,21 +53,17 @@ class Readers:
     def read(self, source: Source) -> Iterator[Records]:
         """The records of a source, in the order of its lines."""
         for name in source.files:
-            parts = self._in_ranges(name, source.log)
+            begun, self._begun = self._begun, None
+            if begun is None or begun.name != name:
+                begun = self._handed_out(source, name)
+            parts = None
+            if begun is not None:
+                parts = begun.records(self.on_read, self.broken.append)
             yield from self._whole(source, name) if parts is None else parts
 
     def _whole(self, source: Source, name: str) -> Iterator[Records]:
-        blocks = self._blocks(source, name)
-        first = next(blocks, None)
-        if first is None:
-            return
-        blocks = chain([first], blocks)
-        if self._jobs > 1 and is_large_archive(name) and not document.may_open(first.data):
-            from turnlat.reading.tasks import of_blocks  # noqa: PLC0415  # as for workers
-
-            yield from of_blocks(self._started(), blocks, LineReader(self.options))
-        else:
-            yield from document.read(blocks, self.options)
+        """The records of a file that this process reads."""
+        return document.read(self._blocks(source, name), self.options)
 
     def _blocks(self, source: Source, name: str) -> Iterator[Block]:
         try:
@@ -82,25 +73,24 @@ class Readers:
         except BrokenArchiveError as error:
             self.broken.append(error.message)
 
-    def _ranges(self, name: str, log: str) -> list[Range] | None:
-        return ranges(name, log, self._range_bytes) if self._jobs > 1 else None
+    def _handed_out(self, source: Source, name: str) -> RangesOfFile | PackedFile | None:
+        """A file, on its way through the processes; null where this one reads it as well."""
+        if self._jobs == 1:
+            return None
+        if packed.is_large(name):
+            from turnlat.reading.tasks import PackedFile  # noqa: PLC0415  # small logs need none
 
-    def _handed_out(self, found: list[Range]) -> RangesOfFile:
-        from turnlat.reading.tasks import RangesOfFile  # noqa: PLC0415  # as for workers
+            of_source = packed.Packed(source, name, self._block_bytes)
+            return PackedFile(self._started(), of_source)
+        if (found := ranges(name, source.log, self._range_bytes)) is None:
+            return None
+        from turnlat.reading.tasks import RangesOfFile  # noqa: PLC0415  # as above
 
         return RangesOfFile(self._started(), found)
 
     def _started(self) -> Workers:
         if self._workers is None:
-            from turnlat.reading.workers import Workers  # noqa: PLC0415  # small logs need none
+            from turnlat.reading.workers import Workers  # noqa: PLC0415  # as above
 
             self._workers = Workers(self._jobs, self.options)
         return self._workers
-
-    def _in_ranges(self, name: str, log: str) -> list[Records] | None:
-        """The records of a file's ranges; null where it has to be read as a whole."""
-        begun, self._begun = self._begun, None
-        if begun is None or begun.name != name:
-            found = self._ranges(name, log)
-            begun = None if found is None else self._handed_out(found)
-        return None if begun is None else begun.records(self.on_read)

@@ -1,4 +1,4 @@
-"""Workers: processes that read blocks and ranges, whichever of them is free the next one.
+"""Workers: processes that read parts of files, whichever of them is free the next one.
 
 They are forked where nothing can go wrong with that: forked processes start at once and share what
 is loaded. A process with threads might take a lock along that nobody opens again, so where there
@@ -18,20 +18,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeAlias, cast
+from typing import Any, Protocol, cast
 
-from turnlat.blocks import Block
 from turnlat.errors import TurnlatError
-from turnlat.readers import LineReader, Options
+from turnlat.readers import Options
 from turnlat.reading import parcels
-from turnlat.reading.ranges import Range
-from turnlat.records import Records
-
-Task: TypeAlias = Range | Block
-Result: TypeAlias = tuple[Records, bool]
-"""The records of a task, and whether its last lines need others that may follow."""
 
 _PROTOCOL = 5
+
+
+class Task(Protocol):
+    """A part of a file."""
+
+    def results(self, options: Options, /) -> Iterator[Any]:
+        """What reading it gives, one after another."""
 
 
 class Workers:
@@ -65,7 +65,7 @@ class Workers:
         """Give a task to the worker that is free first."""
         self._outbox.put(pickle.dumps((number, task), _PROTOCOL))
 
-    def receive(self) -> Iterator[tuple[int, Result]]:
+    def receive(self) -> Iterator[tuple[int, Any]]:
         """Wait for results: those that have come, with the numbers of their tasks.
 
         Raises `WorkerDiedError` where a worker has ended.
@@ -142,7 +142,8 @@ def _work(
         while True:
             with turn:
                 message = tasks.recv_bytes()
-            waiting.put(_result(message, options))
+            for parcel in _results(message, options):
+                waiting.put(parcel)
     except EOFError:
         pass
     finally:
@@ -150,15 +151,13 @@ def _work(
         sender.join()
 
 
-def _result(message: bytes, options: Options) -> bytes:
+def _results(message: bytes, options: Options) -> Iterator[bytes]:
     number, task = pickle.loads(message)  # noqa: S301  # of our own process
     try:
-        reader = LineReader(options)
-        records = task.read(reader) if isinstance(task, Range) else reader.read(task)
-        found: object = (number, (records, reader.is_open))
+        for result in task.results(options):
+            yield parcels.packed((number, result))
     except Exception as error:  # noqa: BLE001  # it is raised again where the result is awaited
-        found = error
-    return parcels.packed(found)
+        yield parcels.packed(error)
 
 
 def _send(
