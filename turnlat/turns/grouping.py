@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from turnlat.turns.numbering import after_last, gathered, rows_of, so_far
+from turnlat.turns.numbering import Groups, after_last, gathered, rows_of, so_far
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 PREEMPTIVE_LEAD = 2.0
@@ -135,48 +135,53 @@ def _preemptive(events: pl.DataFrame) -> pl.DataFrame:
 
     Adds `attempt`: an LLM record that was generated for the next EOU, and thrown away.
     """
-    marked = events.with_columns(
-        heard_from=pl.col("heard").filter(_AUDIBLE).min().over("segment"),
-        last_tts=pl.col("timestamp").filter(_IS_TTS).max().over("segment"),
-        first_llm=pl.col("timestamp").filter(_IS_LLM).min().over("segment"),
-    ).with_columns(followed=(pl.col("last_tts") > pl.col("timestamp")).fill_null(value=False))
-    candidates = marked.hstack(_next_answers(marked)).with_columns(
+    candidates = events.hstack(_of_own_and_next(events)).with_columns(
         early=(
-            _IS_LLM & ~pl.col("followed") & pl.col("next_eou").is_not_null() & _outside_answer()
+            _IS_LLM
+            & ~(pl.col("last_tts") > pl.col("timestamp")).fill_null(value=False)
+            & pl.col("next_eou").is_not_null()
+            & _outside_answer()
         ).fill_null(value=False)
     )
-    last_early = pl.col("timestamp").filter(pl.col("early")).max().over("segment")
-    own = ~pl.col("next_has_own").fill_null(value=True)
-    chosen = pl.col("early") & (pl.col("timestamp") == last_early) & own
-    return candidates.with_columns(
+    early = candidates.filter("early").group_by("segment").agg(last_early=pl.col("timestamp").max())
+    last = _of_segments(early.select("last_early"), early["segment"], candidates["segment"])
+    is_last = (pl.col("timestamp") == pl.col("last_early")).fill_null(value=False)
+    chosen = pl.col("early") & is_last & ~pl.col("next_has_own").fill_null(value=True)
+    return candidates.hstack(last).with_columns(
         segment=pl.col("segment") + chosen.cast(pl.Int64),
         unasked=pl.col("unasked") & ~chosen,
         attempt=pl.col("early") & ~chosen,
     )
 
 
-def _next_answers(events: pl.DataFrame) -> pl.DataFrame:
-    """What the segment after that of each event generated for itself.
+def _of_own_and_next(events: pl.DataFrame) -> list[pl.Series]:
+    """What the segment of each event holds, and what the one after it generated for itself.
 
-    `next_has_own`: an LLM call that was under way at its EOU, or began right there;
+    `heard_from`, `last_tts`, `first_llm`: the times of its first audio, last TTS and first LLM
+    record. `next_has_own`: an LLM call that was under way at its EOU, or began right there;
     `next_speaks_only`: audio without any LLM call before it; `next_silent`: no audio at all.
     """
     opened = pl.col("timestamp").filter(_IS_EOU).min()
-    first_llm = pl.col("start").filter(_IS_LLM).min()
+    first_llm_start = pl.col("start").filter(_IS_LLM).min()
     first_audio = pl.col("timestamp").filter(_AUDIBLE).min()
-    first_llm_end = pl.col("timestamp").filter(_IS_LLM).min()
-    found = (
-        events.filter(~pl.col("unasked"))
-        .group_by("segment")
-        .agg(
-            (first_llm <= opened + FRESH_START).fill_null(value=False).alias("next_has_own"),
-            (
-                first_audio.is_not_null() & ~(first_llm_end < first_audio).fill_null(value=False)
-            ).alias("next_speaks_only"),
-            first_audio.is_null().alias("next_silent"),
-        )
+    first_llm = pl.col("timestamp").filter(_IS_LLM).min()
+    segments = events["segment"]
+    found = Groups(segments, after_last(segments)).reduce(
+        events,
+        heard_from=pl.col("heard").filter(_AUDIBLE).min(),
+        last_tts=pl.col("timestamp").filter(_IS_TTS).max(),
+        first_llm=first_llm,
+        is_asked=opened.is_not_null(),
+        next_has_own=(first_llm_start <= opened + FRESH_START).fill_null(value=False),
+        next_speaks_only=first_audio.is_not_null()
+        & ~(first_llm < first_audio).fill_null(value=False),
+        next_silent=first_audio.is_null(),
     )
-    return _of_segments(found.drop("segment"), found["segment"] - 1, events["segment"])
+    own = found.select("heard_from", "last_tts", "first_llm")
+    asked = found.select("next_has_own", "next_speaks_only", "next_silent").with_row_index("number")
+    asked = asked.filter(found["is_asked"].fill_null(value=False))
+    following = _of_segments(asked.drop("number"), asked["number"].cast(pl.Int64) - 1, segments)
+    return [*gathered(own, segments), *following]
 
 
 def _outside_answer() -> pl.Expr:
