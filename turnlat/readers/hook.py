@@ -13,7 +13,7 @@ EXAMPLE = (
     '"transcription_delay":0.249,"on_user_turn_completed_delay":0.021,"speech_id":"speech_2cd0"}'
 )
 
-_KINDS = {
+KINDS = {
     "eou_metrics": "eou",
     "llm_metrics": "llm",
     "tts_metrics": "tts",
@@ -61,7 +61,7 @@ def decode(line: JsonObject) -> list[Decoded] | None:
 def _kind(line: JsonObject) -> str | None:
     if "type" in line:
         type_ = line["type"]
-        return _KINDS.get(type_) if isinstance(type_, str) else None
+        return KINDS.get(type_) if isinstance(type_, str) else None
     if "message" in line or not ("label" in line or "sequence_id" in line):
         return None
     return next((kind for field, kind in _UNTYPED.items() if field in line), None)

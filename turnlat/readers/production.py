@@ -19,7 +19,7 @@ EXAMPLE = (
     '"job_id": "AJ_c0fc", "timestamp": "2026-11-22T07:20:34.520981+00:00"}'
 )
 
-_KINDS = {
+KINDS = {
     "EOU": ("eou", "end_of_utterance_delay"),
     "LLM": ("llm", "ttft"),
     "TTS": ("tts", "ttfb"),
@@ -34,7 +34,7 @@ _KINDS = {
 _MESSAGE = re.compile(r"(?:Pipeline )?(?P<kind>[A-Za-z]+) metrics(?:: (?P<values>.*))?", re.DOTALL)
 _VALUE = re.compile(r"\b(?P<name>\w{1,64})=(?P<value>[^,\s]*)")
 
-_RENAMED = {
+RENAMED = {
     "llm": {
         "input_tokens": "prompt_tokens",
         "output_tokens": "completion_tokens",
@@ -47,7 +47,7 @@ _RENAMED = {
 def is_ordinary(message: str) -> bool:
     """Whether a line with this message, and without marks of another format, has no metric."""
     found = _MESSAGE.fullmatch(message)
-    of_metric = found is not None and found["kind"] in _KINDS
+    of_metric = found is not None and found["kind"] in KINDS
     printed = message.startswith(("{", "type='")) or "Metrics(" in message
     return not of_metric and not printed and "UsageSummary(" not in message
 
@@ -58,7 +58,7 @@ def is_whole(line: JsonObject) -> bool:
     if not isinstance(message, str) or "type" in line or "msg" in line:
         return False
     kind, separator, rest = message.partition(" metrics")
-    _, required = _KINDS.get(kind, (None, None)) if separator and not rest else (None, None)
+    _, required = KINDS.get(kind, (None, None)) if separator and not rest else (None, None)
     return required in line if required else is_ordinary(message)
 
 
@@ -67,7 +67,7 @@ def decode(line: JsonObject) -> list[Decoded] | None:
     message = line.get("message")
     if not isinstance(message, str) or not (found := _MESSAGE.fullmatch(message)):
         return None
-    if (known := _KINDS.get(found["kind"])) is None:
+    if (known := KINDS.get(found["kind"])) is None:
         return None
     kind, required = known
     fields = dict(line)
@@ -93,7 +93,7 @@ def _number(value: str) -> float | str | None:
 
 def _named(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
     """`fields` under the names of the metrics objects, with the time of the log line."""
-    renamed = _RENAMED.get(kind, {})
+    renamed = RENAMED.get(kind, {})
     named = {renamed.get(name, name): value for name, value in fields.items()}
     named["timestamp"] = unix_seconds(fields.get("timestamp"))
     named["type"] = fields["message"]

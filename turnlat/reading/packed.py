@@ -29,8 +29,8 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Packed:
-    """A packed file of a source."""
+class WholeFile:
+    """A packed file of a source, from its beginning to its end."""
 
     source: Source
     name: str

@@ -80,8 +80,8 @@ class Readers:
         if packed.is_large(name):
             from turnlat.reading.tasks import PackedFile  # noqa: PLC0415  # small logs need none
 
-            of_source = packed.Packed(source, name, self._block_bytes)
-            return PackedFile(self._started(), of_source)
+            whole = packed.WholeFile(source, name, self._block_bytes)
+            return PackedFile(self._started(), whole)
         if (found := ranges(name, source.log, self._range_bytes)) is None:
             return None
         from turnlat.reading.tasks import RangesOfFile  # noqa: PLC0415  # as above

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from turnlat.reading.packed import Packed, Piece
+from turnlat.reading.packed import Piece, WholeFile
 from turnlat.reading.ranges import Range, Result
 from turnlat.reading.workers import Workers
 from turnlat.records import Records
@@ -68,10 +68,10 @@ class RangesOfFile:
 class PackedFile:
     """A packed file, which one of the workers reads from now on."""
 
-    def __init__(self, workers: Workers, packed: Packed) -> None:
-        self.name = packed.name
+    def __init__(self, workers: Workers, whole: WholeFile) -> None:
+        self.name = whole.name
         self._workers = workers
-        workers.send(0, packed)
+        workers.send(0, whole)
 
     def records(
         self, on_read: Callable[[int], None], on_broken: Callable[[str], None]

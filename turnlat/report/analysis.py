@@ -39,14 +39,7 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
     members, notes = (None, []) if split == "outcome" else latency.membership(turns)
     statistics = latency.summarize(turns, split, members)
     slowest = _slowest_table(turns, members, worst)
-    frames = {
-        "turns": run.turns,
-        "latency": statistics,
-        "transcriptions": run.transcriptions,
-        "tools": run.tools,
-        "usage": run.usage,
-        "ledger": pl.DataFrame([run.ledger.flat()]),
-    }
+    frames = _frames(run, statistics)
 
     def shown_on_pages() -> Exhibits:
         from turnlat.report import exhibits  # noqa: PLC0415  # only pages and pictures need it
@@ -72,6 +65,18 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
         saved=run,
         exhibits=shown_on_pages,
     )
+
+
+def _frames(run: Run, statistics: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The tables by their names."""
+    return {
+        "turns": run.turns,
+        "latency": statistics,
+        "transcriptions": run.transcriptions,
+        "tools": run.tools,
+        "usage": run.usage,
+        "ledger": pl.DataFrame([run.ledger.flat()]),
+    }
 
 
 def _document(run: Run, statistics: pl.DataFrame, notes: list[Note]) -> dict[str, Any]:

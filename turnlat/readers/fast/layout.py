@@ -5,24 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from turnlat import records
-from turnlat.readers import hook
+from turnlat.readers import hook, production
 
-_OBJECTS = {
-    "eou_metrics": "eou",
-    "llm_metrics": "llm",
-    "tts_metrics": "tts",
-    "stt_metrics": "stt",
-    "vad_metrics": "other",
-}
+_OBJECTS = ("eou_metrics", "llm_metrics", "tts_metrics", "stt_metrics", "vad_metrics")
 """The types of the metrics objects that logs are full of."""
 
-_LINES = {
-    "EOU metrics": ("eou", "end_of_utterance_delay"),
-    "LLM metrics": ("llm", "ttft"),
-    "TTS metrics": ("tts", "ttfb"),
-    "STT metrics": ("stt", "audio_duration"),
-}
-"""Messages of `log_metrics` whose values are fields, and the field that such a line must have."""
+_LINES = ("EOU", "LLM", "TTS", "STT")
+"""The first words of `log_metrics` lines whose values are fields."""
 
 ORIGIN = {
     "job_id": "job_id",
@@ -40,9 +29,6 @@ _MARKS = (
     *_OTHERS, "type", "event", "label", "metrics", "items", "events", "chat_history", "msg",
 )  # fmt: skip
 """Fields by which other formats are known."""
-
-_RENAMED = ("input_tokens", "output_tokens", "cached_input_tokens")
-"""What the LLM calls of `log_metrics` had up to 1.1.5 instead."""
 
 _ALWAYS = (
     "type", "message", "timestamp", "metadata", "model_name", "speech_id", "request_id", "tid",
@@ -94,13 +80,15 @@ class Layout(NamedTuple):
 
 def layout() -> Layout:
     """What is looked for in any log."""
-    objects = {
-        type_: _kind(kind, hook.ESSENTIAL[kind], _OTHERS) for type_, kind in _OBJECTS.items()
-    }
-    lines = {
-        message: _kind(kind, (essential,), _MARKS + (_RENAMED if kind == "llm" else ()), plain=True)
-        for message, (kind, essential) in _LINES.items()
-    }
+    objects, lines = {}, {}
+    for type_ in _OBJECTS:
+        kind = hook.KINDS[type_]
+        objects[type_] = _kind(kind, hook.ESSENTIAL[kind], _OTHERS)
+    for word in _LINES:
+        kind, essential = production.KINDS[word]
+        older = production.RENAMED.get(kind, {})
+        always = () if essential is None else (essential,)
+        lines[f"{word} metrics"] = _kind(kind, always, (*_MARKS, *older), plain=True)
     return Layout(objects, lines)
 
 
