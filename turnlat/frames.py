@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
@@ -31,56 +31,44 @@ class Names:
     """The different texts of some columns, in their order; coded columns hold places of them."""
 
     def __init__(self, texts: pl.Series) -> None:
-        self.texts = texts.drop_nulls().unique().sort()
-        self._held: dict[Hashable, slice] = {}
-        self._places = pl.Series(dtype=pl.UInt32)
+        self.places = (texts.rank("dense") - 1).cast(pl.UInt32)
+        """The places of `texts`."""
+        told = texts.is_not_null()
+        places = self.places.filter(told)
+        rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True).filter(told)
+        self.texts = texts[rows.head(places.n_unique()).scatter(places, rows)]
+        self._held: dict[Hashable, int] = {}
 
     @classmethod
     def of(cls, columns: Iterable[str], parts: Iterable[Rows]) -> Names:
         """Those of some columns of `parts`, which `column` knows then."""
         held = [part.columns.get(name) for part in parts for name in columns]
         told = {_key(column): texts_of(column) for column in held}
-        texts = pl.Series(list(itertools.chain.from_iterable(told.values())), dtype=pl.String)
-        names = cls(texts)
-        ends = list(itertools.accumulate(map(len, told.values()), initial=0))
-        names._held = dict(zip(told, map(slice, ends, ends[1:]), strict=True))
-        names._places = names.code(texts)
+        names = cls(pl.Series(list(itertools.chain.from_iterable(told.values())), dtype=pl.String))
+        starts = itertools.accumulate(map(len, told.values()), initial=0)
+        names._held = dict(zip(told, starts))  # noqa: B905  # after the last one nothing starts
         return names
-
-    def code(self, texts: pl.Series) -> pl.Series:
-        """The places of `texts`."""
-        places = self.texts.to_frame("text").with_row_index("place")
-        found = texts.to_frame("text").join(places, on="text", how="left", maintain_order="left")
-        return found["place"]
 
     def column(self, values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
         """The places of the texts of a column of all parts."""
-        held = [self._held[_key(value)] for value in values]
+        starts = [self._held[_key(value)] for value in values]
         if any(isinstance(value, Coded) for value in values):
-            return self._of_codes(values, heights, held)
-        parts = zip(values, heights, map(self._places.__getitem__, held), strict=True)
+            return self._of_codes(values, heights, starts)
         return pl.concat(
-            places if isinstance(value, list) else places.new_from_index(0, height)
-            for value, height, places in parts
+            self.places.slice(start, height)
+            if isinstance(value, list)
+            else self.places.slice(start, 1).new_from_index(0, height)
+            for value, height, start in zip(values, heights, starts, strict=True)
         )
 
     def _of_codes(
-        self, values: Sequence[Any], heights: Sequence[int], held: Sequence[slice]
+        self, values: Sequence[Any], heights: Sequence[int], starts: Sequence[int]
     ) -> pl.Series:
         import numpy as np  # noqa: PLC0415  # a small log needs no array
 
-        parts = zip(values, heights, map(self._array.__getitem__, held), strict=True)
-        column = pl.Series(
-            np.concatenate([places[codes_of(value, height)] for value, height, places in parts])
-        )
-        return column.replace(_NOWHERE, None) if self._places.has_nulls() else column
-
-    @cached_property
-    def _array(self) -> NDArray[np.uint32]:
-        return self._places.fill_null(_NOWHERE).to_numpy()
-
-
-_NOWHERE = 2**32 - 1
+        parts = zip(values, heights, starts, strict=True)
+        rows = [codes_of(value, height).astype(np.uint32) + start for value, height, start in parts]
+        return self.places[pl.Series(np.concatenate(rows))]
 
 
 def _key(column: Any) -> Hashable:
@@ -110,16 +98,16 @@ def build_coded(
 
 def coded(frames: Mapping[str, pl.DataFrame], spaces: Mapping[str, Sequence[str]]) -> CodedFrames:
     """The same of frames with texts."""
-    names = {
-        space: Names(pl.concat(frame[name] for frame in frames.values() for name in columns))
-        for space, columns in spaces.items()
-    }
-    columns = [(name, names[space]) for space, columns in spaces.items() for name in columns]
-    found = {
-        kind: frame.with_columns(each.code(frame[name]).alias(name) for name, each in columns)
-        for kind, frame in frames.items()
-    }
-    return CodedFrames(found, {space: each.texts for space, each in names.items()})
+    found, texts = dict(frames), {}
+    for space, coded_columns in spaces.items():
+        held = [(kind, frame[name]) for kind, frame in frames.items() for name in coded_columns]
+        names = Names(pl.concat(column for _, column in held))
+        texts[space], start = names.texts, 0
+        for kind, column in held:
+            places = names.places.slice(start, len(column)).alias(column.name)
+            found[kind] = found[kind].with_columns(places)
+            start += len(column)
+    return CodedFrames(found, texts)
 
 
 def build(
@@ -135,13 +123,16 @@ def build(
     }
     parts = [part for part in parts if part.height]
     if not parts:
-        return pl.DataFrame(schema=schema)
+        return _empty(tuple(schema.items()))
     made = [_column(name, type_, parts, coded.get(name)) for name, type_ in types.items()]
-    # A literal takes no memory, however many the rows are.
+    # A literal takes no memory, however many the rows are; lines differ, so that not all are one.
     full = pl.DataFrame([column for column in made if isinstance(column, pl.Series)])
-    return full.with_columns(column for column in made if isinstance(column, pl.Expr)).select(
-        list(types)
-    )
+    return full.select(each.name if isinstance(each, pl.Series) else each for each in made)
+
+
+@cache
+def _empty(schema: tuple[tuple[str, pl.DataType], ...]) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict(schema))
 
 
 def _column(

@@ -76,8 +76,7 @@ def own_sessions(records: Records) -> sessions.Frames:
     }
     found, names = sessions.assign(Records.of_frames(alone, records.tally).coded())
     return {
-        kind: frame.with_columns(session=names.gather(frame["session"]))
-        for kind, frame in found.items()
+        kind: frame.with_columns(session=names[frame["session"]]) for kind, frame in found.items()
     }
 
 

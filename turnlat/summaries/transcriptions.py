@@ -32,16 +32,11 @@ def summarize(stt: pl.DataFrame, transcripts: pl.DataFrame, sessions: pl.Series)
     #1135, #4785); `transcription_delay` of the turns tells what users waited for. `word_count`
     is of the final transcripts, null without any; a session that has only those has a row too.
     """
-    requests = stt.filter(~_is_connection())
-    words = _words(requests, transcripts)
+    requests = stt.lazy().filter(~_is_connection())
+    words = _words(requests, transcripts.lazy())
+    alone = words.select(_KEYS).join(requests, on=_KEYS, how="anti", nulls_equal=True)
     return (
-        pl.concat(
-            [
-                _requests(requests),
-                words.select(*_KEYS).join(requests, on=_KEYS, how="anti", nulls_equal=True),
-            ],
-            how="diagonal",
-        )
+        pl.concat([_requests(requests), alone], how="diagonal")
         .join(words, on=_KEYS, how="left", nulls_equal=True, maintain_order="left")
         .with_columns(
             pl.col("requests").fill_null(0),
@@ -53,6 +48,7 @@ def summarize(stt: pl.DataFrame, transcripts: pl.DataFrame, sessions: pl.Series)
         .sort("session", "request_id", "stt_model", nulls_last=True)
         .with_columns(session=pl.lit(sessions).gather(pl.col("session")))
         .select(pl.col(name).cast(type_) for name, type_ in SCHEMA.items())
+        .collect(engine="in-memory")
     )
 
 
@@ -63,7 +59,7 @@ def joined(summaries: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(summaries).sort("session", nulls_last=True, maintain_order=True)
 
 
-def _requests(stt: pl.DataFrame) -> pl.DataFrame:
+def _requests(stt: pl.LazyFrame) -> pl.LazyFrame:
     streamed = pl.col("streamed").drop_nulls().first()
     processing = pl.when(pl.col("duration").is_not_null().all()).then(pl.col("duration").sum())
     known = pl.col("audio_duration").is_not_null().any()
@@ -81,7 +77,7 @@ def _requests(stt: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _words(stt: pl.DataFrame, transcripts: pl.DataFrame) -> pl.DataFrame:
+def _words(stt: pl.LazyFrame, transcripts: pl.LazyFrame) -> pl.LazyFrame:
     """The words of each request: transcripts name none, so it is the last one before each.
 
     Where there is none before, the first one after: the record of a stream comes every 5 s.
@@ -90,14 +86,22 @@ def _words(stt: pl.DataFrame, transcripts: pl.DataFrame) -> pl.DataFrame:
     said = said.with_columns(by=pl.col("timestamp") + SLACK).sort("by")
     told = stt.drop_nulls("timestamp").sort("timestamp").select(*_KEYS, by="timestamp")
     told = told.with_columns(found=pl.lit(value=True))
-    before = said.join_asof(told, on="by", by="session", check_sortedness=False)
-    after = said.join_asof(told, on="by", by="session", strategy="forward", check_sortedness=False)
+    beside = said
+    for strategy in ("backward", "forward"):
+        beside = beside.join_asof(
+            told,
+            on="by",
+            by="session",
+            strategy=strategy,
+            suffix=" of the next",
+            check_sortedness=False,
+        )
     request = [
-        pl.when(before["found"].is_not_null()).then(before[name]).otherwise(after[name]).alias(name)
+        pl.when("found").then(name).otherwise(f"{name} of the next").alias(name)
         for name in _KEYS[1:]
     ]
     return (
-        said.select("session", "word_count", *request)
+        beside.select("session", "word_count", *request)
         .group_by(_KEYS)
         .agg(pl.col("word_count").sum())
     )

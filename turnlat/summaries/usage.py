@@ -39,7 +39,8 @@ _FIELDS = {
 
 def count(frames: Frames) -> pl.DataFrame:
     """The sums of one shard, one row per component and model."""
-    return pl.concat([_of(kind, frames[kind]) for kind in _FIELDS])
+    counts = pl.concat([_of(kind, frames[kind].lazy()) for kind in _FIELDS])
+    return counts.collect(engine="in-memory")
 
 
 def summarize(counts: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -48,41 +49,32 @@ def summarize(counts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     A sum is null where no record has the field.
     """
     kinds = pl.Enum(list(_FIELDS))
-    sums = [_sum(name).alias(name) for name in (*_COUNTS, *_SECONDS)]
+    sums = {name: _sum(name) for name in (*_COUNTS, *_SECONDS)}
     rows = (
         pl.concat(counts)
-        .with_columns(pl.col("component").cast(kinds))
-        .group_by("component", "model")
-        .agg(sums)
+        .lazy()
+        .group_by(pl.col("component").cast(kinds), "model")
+        .agg(**sums)
         .sort("component", "model", nulls_last=True)
-        .with_columns(pl.col("component").cast(pl.String))
+        .with_columns(pl.col("component").cast(pl.String), pl.col(_SECONDS).round(_DIGITS))
+        .collect(engine="in-memory")
     )
-    rows = rows.with_columns(pl.col(_SECONDS).round(_DIGITS))
-    if rows.height:
-        total = rows.select(
-            pl.lit("total").alias("component"), pl.lit(None, dtype=pl.String).alias("model"), *sums
-        )
-        rows = pl.concat([rows, total])
-    return rows.select(
-        (pl.col(name).round(_DIGITS) if name in _SECONDS else pl.col(name)).cast(
-            type_, strict=False
-        )
-        for name, type_ in SCHEMA.items()
-    )
+    total = rows.select(component=pl.lit("total"), model=pl.lit(None, dtype=pl.String), **sums)
+    rows = pl.concat([rows, total.head(rows.height)]).with_columns(pl.col(_SECONDS).round(_DIGITS))
+    return rows.select(pl.col(name).cast(type_, strict=False) for name, type_ in SCHEMA.items())
 
 
-def _of(kind: str, records: pl.DataFrame) -> pl.DataFrame:
-    sums = [_sum(field).alias(name) for name, field in _FIELDS[kind].items()]
-    grouped = (
-        records.group_by(pl.col("model_name").alias("model"))
-        .agg(pl.len().alias("requests"), *sums)
-        .with_columns(component=pl.lit(kind))
-    )
+def _of(kind: str, records: pl.LazyFrame) -> pl.LazyFrame:
+    sums = {name: _sum(field) for name, field in _FIELDS[kind].items()}
+    told = {"requests": pl.len().cast(pl.Float64), **sums}
+    grouped = records.group_by(model=pl.col("model_name").cast(pl.String)).agg(**told)
     return grouped.select(
-        (pl.col(name) if name in grouped.columns else pl.lit(None))
-        .cast(pl.Float64 if name in (*_COUNTS, *_SECONDS) else pl.String)
-        .alias(name)
-        for name in SCHEMA
+        component=pl.lit(kind),
+        model="model",
+        **{
+            name: pl.col(name) if name in told else pl.lit(None, dtype=pl.Float64)
+            for name in (*_COUNTS, *_SECONDS)
+        },
     )
 
 

@@ -26,7 +26,6 @@ from turnlat.turns import (
     table,
 )
 from turnlat.turns.ledger import OUTCOMES, Ledger
-from turnlat.turns.numbering import gathered
 from turnlat.turns.sessions import Frames
 
 __all__ = ["Ledger", "Turns", "build", "notes"]
@@ -87,7 +86,7 @@ def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:
     part = stitched.select("turn_speech", "fills", heard_at="first_audio")
     spoken = {
         kind: frames[kind].hstack(
-            gathered(part if kind == "created" else part.drop("heard_at"), frames[kind]["speech"])
+            (part if kind == "created" else part.drop("heard_at"))[frames[kind]["speech"]]
         )
         for kind in sessions.OF_SPEECHES
     }

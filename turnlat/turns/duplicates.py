@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from turnlat.records import KINDS
+from turnlat.turns import ordering
 from turnlat.turns.sessions import Frames
 
 _IDENTITY = {
@@ -56,16 +57,19 @@ def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 def _each_is_later(frame: pl.DataFrame) -> bool:
     """Whether each record is later than the one before: then none can be there twice."""
-    later = pl.col("timestamp") > pl.col("timestamp").shift()
-    return not frame["timestamp"].null_count() and frame.select(later.all()).item() is True
+    time = frame["timestamp"]
+    before, after = ordering.neighbours(time)
+    return not time.has_nulls() and bool((after > before).all())
 
 
 def _each_is_below(frame: pl.DataFrame) -> bool:
     """Whether each record is later than the one before, or of one time and further down."""
-    time, line, source = pl.col("timestamp"), pl.col("line"), pl.col("source")
-    below = (time == time.shift()) & (line > line.shift()) & (source == source.shift())
-    ordered = ((time > time.shift()) | below).all()
-    return not frame["timestamp"].null_count() and frame.select(ordered).item() is True
+    if frame["timestamp"].has_nulls():
+        return False
+    before, after = ordering.neighbours(frame)
+    later = after["timestamp"] > before["timestamp"]
+    beside = (after["timestamp"] == before["timestamp"]) & (after["source"] == before["source"])
+    return bool((later | (beside & (after["line"] > before["line"]))).all())
 
 
 def _in_order(frame: pl.DataFrame) -> pl.DataFrame:

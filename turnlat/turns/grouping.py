@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from turnlat.turns.numbering import Groups, after_last, gathered, rows_of, so_far
+from turnlat.turns.numbering import Groups, after_last, rows_of, so_far
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 PREEMPTIVE_LEAD = 2.0
@@ -57,7 +57,7 @@ def infer(frames: Frames) -> Frames:
 def _fill(kind: str, frame: pl.DataFrame, speeches: pl.DataFrame) -> pl.DataFrame:
     """`frame` with the inferred speeches."""
     found = speeches.filter(pl.col("kind") == _ORDER[kind])
-    speech = found["inferred_speech"].gather(rows_of(found["row"], frame.height))
+    speech = found["inferred_speech"][rows_of(found["row"], frame.height)]
     return frame.with_columns(speech=pl.coalesce(speech, "speech"), inferred=speech.is_not_null())
 
 
@@ -127,7 +127,7 @@ def _segments(events: pl.DataFrame) -> pl.DataFrame:
 
 def _of_segments(rows: pl.DataFrame, numbers: pl.Series, segments: pl.Series) -> pl.DataFrame:
     """Of each of `segments` the row with its number; nulls where there is none."""
-    return gathered(rows, rows_of(numbers, after_last(numbers, segments)).gather(segments))
+    return rows[rows_of(numbers, after_last(numbers, segments))[segments]]
 
 
 def _preemptive(events: pl.DataFrame) -> pl.DataFrame:
@@ -181,7 +181,7 @@ def _of_own_and_next(events: pl.DataFrame) -> list[pl.Series]:
     asked = found.select("next_has_own", "next_speaks_only", "next_silent").with_row_index("number")
     asked = asked.filter(found["is_asked"].fill_null(value=False))
     following = _of_segments(asked.drop("number"), asked["number"].cast(pl.Int64) - 1, segments)
-    return [*gathered(own, segments), *following]
+    return [*own[segments], *following]
 
 
 def _outside_answer() -> pl.Expr:

@@ -57,7 +57,7 @@ def hear(tts: pl.DataFrame, stitched: pl.DataFrame) -> pl.DataFrame:
     Preemptive audio is `held` back until the EOU. `stopped` is when the user of its turn did.
     """
     held = ~pl.col("fills") & pl.col("first_at").is_between("stopped", "eou_at")
-    bounds = stitched.select(pl.col("stopped", "eou_at").gather(tts[_TURN]))
+    bounds = stitched[["stopped", "eou_at"]][tts[_TURN]]
     return (
         tts.hstack(bounds)
         .with_columns(
@@ -138,7 +138,7 @@ def _spoken_first_at(calls: pl.DataFrame, tts_started_at: pl.Series) -> pl.Serie
 
     That is the last call whose first token precedes the start of the first TTS.
     """
-    before = calls.filter(calls["first_at"] <= tts_started_at.gather(calls[_TURN]))
+    before = calls.filter(calls["first_at"] <= tts_started_at[calls[_TURN]])
     return Groups(before[_TURN], len(tts_started_at)).last(before.select("first_at")).to_series()
 
 

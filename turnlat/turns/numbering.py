@@ -6,8 +6,11 @@ What is numbered lies at its number: rows are looked up where a join would have 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, cached_property
 
 import polars as pl
+
+from turnlat.turns.ordering import neighbours
 
 
 class Groups:
@@ -17,12 +20,7 @@ class Groups:
     """
 
     def __init__(self, numbers: pl.Series, count: int) -> None:
-        self._of_rows = numbers.alias(_NUMBER).set_sorted()
-        self._starts = _starts(numbers)
-        self._numbers = numbers.gather(self._starts)
-        end = pl.Series([len(numbers)] if len(numbers) else [], dtype=self._starts.dtype)
-        self._ends = self._starts.slice(1).append(end)
-        self._count = count
+        self._of_rows, self._count = numbers, count
 
     @property
     def sizes(self) -> pl.Series:
@@ -34,20 +32,44 @@ class Groups:
 
     def first(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The first of `rows` of each group."""
-        return gathered(rows, self._spread(self._starts))
+        return rows[self._spread(self._starts)]
 
     def last(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The last of `rows` of each group."""
-        return gathered(rows, self._spread(self._ends - 1))
+        return rows[self._spread(self._ends - 1)]
 
     def reduce(self, rows: pl.DataFrame, *values: pl.Expr, **named: pl.Expr) -> pl.DataFrame:
         """What some aggregations give of `rows`."""
-        groups = rows.hstack([self._of_rows]).group_by(_NUMBER, maintain_order=True)
-        found = groups.agg(*values, **named)
+        told = rows.hstack([self._of_rows.alias(_NUMBER).set_sorted()])
+        found = told.group_by(_NUMBER, maintain_order=True).agg(*values, **named)
         found.drop_in_place(_NUMBER)
         if found.height == self._count:
             return found
-        return gathered(found, rows_of(self._numbers, self._count))
+        return found[rows_of(self._numbers, self._count)]
+
+    @property
+    def _starts(self) -> pl.Series:
+        return self._bounds.slice(0, len(self._bounds) - 1)
+
+    @property
+    def _ends(self) -> pl.Series:
+        return self._bounds.slice(1)
+
+    @property
+    def _numbers(self) -> pl.Series:
+        """The numbers that there are."""
+        return self._of_rows[self._starts]
+
+    @cached_property
+    def _bounds(self) -> pl.Series:
+        """Where each group begins, and, at the end, how many rows there are."""
+        count = len(self._of_rows)
+        rows = pl.int_range(count + 1, dtype=pl.UInt32, eager=True)
+        above, number = neighbours(self._of_rows)
+        begun = rows.slice(0, min(1, count)).append(
+            rows.slice(1, len(above)).filter(number != above)
+        )
+        return begun.append(rows.slice(count))
 
     def _spread(self, values: pl.Series) -> pl.Series:
         if len(values) == self._count:
@@ -56,18 +78,6 @@ class Groups:
 
 
 _NUMBER = "number of the group"
-
-
-def _starts(numbers: pl.Series) -> pl.Series:
-    """Where the numbers begin to be others."""
-    last = max(0, len(numbers) - 1)
-    changes = (numbers.slice(1) != numbers.slice(0, last)).arg_true() + 1
-    return pl.Series([0] if len(numbers) else [], dtype=changes.dtype).append(changes)
-
-
-def gathered(rows: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
-    """The rows at some places; nulls for a null."""
-    return rows.select(pl.all().gather(places)) if places.has_nulls() else rows[places]
 
 
 def rows_of(numbers: pl.Series, count: int) -> pl.Series:
@@ -111,7 +121,12 @@ def so_far(reduce: Callable[..., pl.Expr], values: pl.Series, numbers: pl.Series
 
 def same(value: object, type_: pl.DataType, count: int) -> pl.Series:
     """`count` times one value."""
-    return pl.Series([value], dtype=type_).new_from_index(0, count)
+    return _one(value, type_).new_from_index(0, count)
+
+
+@cache
+def _one(value: object, type_: pl.DataType) -> pl.Series:
+    return pl.Series([value], dtype=type_)
 
 
 def after_last(*numbers: pl.Series) -> int:

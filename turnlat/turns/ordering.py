@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import polars as pl
+
+_Rows = TypeVar("_Rows", pl.Series, pl.DataFrame)
 
 
 def by(rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
@@ -24,6 +28,11 @@ def by(rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
 _ROW = "row before"
 
 
+def neighbours(rows: _Rows) -> tuple[_Rows, _Rows]:
+    """All rows but the last, and beside each of them the next one."""
+    return rows.slice(0, max(0, len(rows) - 1)), rows.slice(1)
+
+
 def _are_in_order(rows: pl.DataFrame, columns: tuple[str, ...]) -> bool:
     below = tied = None
     for column in columns:
@@ -37,7 +46,7 @@ def _are_in_order(rows: pl.DataFrame, columns: tuple[str, ...]) -> bool:
 
 def _beside(values: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Of each value but the first, whether the one above comes before it, and whether it equals."""
-    above, value = values.slice(0, max(0, len(values) - 1)), values.slice(1)
+    above, value = neighbours(values)
     if not values.has_nulls():
         return above < value, above == value
     last = above.is_not_null() & value.is_null()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from turnlat.turns.sessions import Frames
@@ -41,25 +43,27 @@ def clean(frames: Frames) -> Frames:
     `realtime` get `no_first_token`, `tts` gets `no_first_byte` and `audible`; all of these and
     `stt` get `implausible`.
     """
-    cleaned = {
-        kind: _clean_first(frames[kind], first, flag) for kind, (first, flag) in _FIRST.items()
-    }
-    sound = {kind: _clean_implausible(cleaned.get(kind, frames[kind])) for kind in (*_FIRST, "stt")}
+    lazy = {kind: frames[kind].lazy() for kind in (*_FIRST, "stt", "eou")}
+    for kind, (first, flag) in _FIRST.items():
+        lazy[kind] = _clean_first(lazy[kind], first, flag)
+    for kind in (*_FIRST, "stt"):
+        lazy[kind] = _clean_implausible(lazy[kind], frames[kind].columns)
     heard = pl.col("ttfb").is_not_null() | (pl.col("audio_duration") > 0).fill_null(value=False)
-    tts = sound["tts"].with_columns(audible=~pl.col("no_first_byte") & heard)
-    return frames | sound | {"tts": tts, "eou": _clean_eou(frames["eou"])}
+    lazy["tts"] = lazy["tts"].with_columns(audible=~pl.col("no_first_byte") & heard)
+    lazy["eou"] = _clean_eou(lazy["eou"])
+    return frames | {kind: frame.collect(engine="in-memory") for kind, frame in lazy.items()}
 
 
-def _clean_first(frame: pl.DataFrame, first: str, flag: str) -> pl.DataFrame:
+def _clean_first(frame: pl.LazyFrame, first: str, flag: str) -> pl.LazyFrame:
     missed = (pl.col(first) < 0).fill_null(value=False)
     return frame.with_columns(missed.alias(flag), pl.when(~missed).then(first).alias(first))
 
 
-def _clean_implausible(frame: pl.DataFrame) -> pl.DataFrame:
+def _clean_implausible(frame: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
     fits = {
         name: pl.col(name).is_between(0, most).fill_null(value=True)
         for name, most in _MOST.items()
-        if name in frame.columns
+        if name in columns
     }
     return frame.with_columns(
         implausible=~pl.all_horizontal(*fits.values()),
@@ -67,7 +71,7 @@ def _clean_implausible(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _clean_eou(eou: pl.DataFrame) -> pl.DataFrame:
+def _clean_eou(eou: pl.LazyFrame) -> pl.LazyFrame:
     delay, transcription = pl.col("end_of_utterance_delay"), pl.col("transcription_delay")
     callback = pl.col("on_user_turn_completed_delay")
     sound = [
@@ -81,14 +85,14 @@ def _clean_eou(eou: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("eou-implausible"))
     )
     known = pl.when(sound[2]).then("on_user_turn_completed_delay")
-    return without_delays(
+    return _without_delays(
         eou.with_columns(note=note, on_user_turn_completed_delay=known)
     ).with_columns(
         decided_at=pl.col("timestamp") - pl.col("on_user_turn_completed_delay").fill_null(0.0)
     )
 
 
-def without_delays(eou: pl.DataFrame) -> pl.DataFrame:
+def _without_delays(eou: pl.LazyFrame) -> pl.LazyFrame:
     """`eou` with null delays wherever it has a note."""
     delays = ("end_of_utterance_delay", "transcription_delay")
     return eou.with_columns(pl.when(pl.col("note").is_null()).then(d).alias(d) for d in delays)

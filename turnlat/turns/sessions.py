@@ -59,17 +59,9 @@ def assign(coded: CodedFrames) -> Assigned:
         keyed, names = _placed(keyed, names)
     doubtful = _ids_of_several(keyed, len(coded.names["speeches"]))
     if not len(doubtful):
-        plain = {
-            kind: frame.with_columns(ids_repeated=pl.lit(value=False))
-            for kind, frame in keyed.items()
-        }
-        return Assigned(plain, names)
+        return Assigned(keyed, names)
     best = _best_of_speech(keyed, doubtful)
-    joined = {
-        kind: _with_best(frame.join(best, on="speech_id", how="left", maintain_order="left"))
-        for kind, frame in keyed.items()
-    }
-    return Assigned(joined, names)
+    return Assigned({kind: _with_best(frame, best) for kind, frame in keyed.items()}, names)
 
 
 def is_job(session: str) -> bool:
@@ -100,7 +92,7 @@ def _named(frame: pl.DataFrame) -> pl.DataFrame:
         alone = not frame[name].null_count()
         rank = told if alone else pl.when(pl.col(name).is_not_null()).then(told).otherwise(rank)
     session = pl.coalesce(known) if known else pl.lit(None, dtype=pl.UInt32)
-    return frame.with_columns(session=session, session_rank=rank)
+    return frame.with_columns(session=session, session_rank=rank, ids_repeated=pl.lit(value=False))
 
 
 def _placed(keyed: Frames, names: pl.Series) -> tuple[Frames, pl.Series]:
@@ -121,7 +113,7 @@ def _placed(keyed: Frames, names: pl.Series) -> tuple[Frames, pl.Series]:
     return {
         kind: frame.with_columns(
             session=pl.coalesce(
-                moved.gather(frame["session"]), told[kind]["place"].cast(codes).to_physical()
+                moved[frame["session"]], told[kind]["place"].cast(codes).to_physical()
             ),
             session_rank=pl.coalesce("session_rank", told[kind]["rank"]),
         )
@@ -139,9 +131,9 @@ def _ids_of_several(keyed: Frames, count: int) -> pl.Series:
         ]
         or [keyed["eou"].select("speech_id", "session", "session_rank")]
     ).drop_nulls("speech_id")
-    same_id = rows_of(told["speech_id"], count).gather(told["speech_id"])
+    same_id = rows_of(told["speech_id"], count)[told["speech_id"]]
     session, rank = told["session"], told["session_rank"]
-    differs = (session != session.gather(same_id)) | (rank != rank.gather(same_id))
+    differs = (session != session[same_id]) | (rank != rank[same_id])
     return told["speech_id"].filter(differs).unique()
 
 
@@ -159,22 +151,24 @@ def _best_of_speech(keyed: Frames, doubtful: pl.Series) -> pl.DataFrame:
             pl.col("session_rank").first().alias("best_rank"),
             pl.col("session").n_unique().alias("sessions"),
         )
-        .with_columns(ids_repeated=(pl.col("sessions") > 1) & (pl.col("best_rank") < PLACE_RANK))
+        .with_columns(best_repeated=(pl.col("sessions") > 1) & (pl.col("best_rank") < PLACE_RANK))
         .drop("sessions")
         .collect(engine="in-memory")
     )
 
 
-def _with_best(frame: pl.DataFrame) -> pl.DataFrame:
+def _with_best(frame: pl.DataFrame, best: pl.DataFrame) -> pl.DataFrame:
     """Records take their speech's session, but for ids that several sessions use."""
+    repeated = pl.col("best_repeated").fill_null(value=False)
     own = pl.col("best_session").is_null() | (
-        pl.col("ids_repeated") & (pl.col("session_rank") == pl.col("best_rank"))
+        repeated & (pl.col("session_rank") == pl.col("best_rank"))
     )
-    return frame.with_columns(
+    joined = frame.join(best, on="speech_id", how="left", maintain_order="left")
+    return joined.with_columns(
         session=pl.when(own).then("session").otherwise("best_session"),
         session_rank=pl.when(own).then("session_rank").otherwise("best_rank"),
-        ids_repeated=pl.col("ids_repeated").fill_null(value=False),
-    ).drop("best_session", "best_rank")
+        ids_repeated=repeated,
+    ).select(frame.columns)
 
 
 def seat_messages(frames: Frames) -> Frames:

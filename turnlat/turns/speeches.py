@@ -27,8 +27,8 @@ def identified(frames: Frames) -> Frames:
     """
     told = pl.concat([frames[kind].select("speech_id", "session") for kind in OF_SPEECHES])
     ids, session = told["speech_id"], told["session"]
-    same_id = rows_of(ids, after_last(ids)).gather(ids)
-    if (session != session.gather(same_id)).any():
+    same_id = rows_of(ids, after_last(ids))[ids]
+    if (session != session[same_id]).any():
         pairs = ids.cast(pl.UInt64) * after_last(session) + session
         ids = (pairs.rank("dense") - 1).cast(pl.UInt32)
     heights = [frames[kind].height for kind in OF_SPEECHES]
@@ -45,7 +45,7 @@ def numbered(frames: Frames) -> Frames:
     used = marked(speech, after_last(speech))
     number = (used.cast(pl.UInt32).cum_sum() - 1).cast(pl.UInt32)
     return frames | {
-        kind: frames[kind].with_columns(speech=number.gather(frames[kind]["speech"]))
+        kind: frames[kind].with_columns(speech=number[frames[kind]["speech"]])
         for kind in OF_SPEECHES
     }
 
@@ -107,11 +107,11 @@ def with_starts(frames: Frames) -> Frames:
 def _of_records(records: pl.DataFrame, count: int) -> pl.DataFrame:
     speech = records["speech"]
     named = records.filter(pl.col("speech_id").is_not_null())
-    speech_id = named["speech_id"].gather(rows_of(named["speech"], count))
+    speech_id = named["speech_id"][rows_of(named["speech"], count)]
     return pl.DataFrame(
         {
             "speech": pl.int_range(count, dtype=pl.UInt32, eager=True),
-            "session": records["session"].gather(rows_of(speech, count)),
+            "session": records["session"][rows_of(speech, count)],
             "speech_id": speech_id,
             "session_rank": _least_rank(records, count),
             **{
@@ -140,7 +140,7 @@ def _steps_apart(frames: Frames, session: pl.Series) -> pl.Series:
     eou_later = pl.col("last_speaking_time").is_not_null() | pl.col("plain")
     marks = {"eou": eou_later, "llm": named, "tts": named | acquires, "stt": named | acquires}
     later = pl.concat([frames[kind].filter(mark)["session"] for kind, mark in marks.items()])
-    return ~marked(later, after_last(later, session)).gather(session)
+    return ~marked(later, after_last(later, session))[session]
 
 
 def _of_eou(eou: pl.DataFrame, count: int) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import polars as pl
 
 from turnlat.turns import ordering
 from turnlat.turns.grouping import PLAYOUT_SLACK, PREEMPTIVE_LEAD
-from turnlat.turns.numbering import gathered, least, marked, rows_of, same
+from turnlat.turns.numbering import least, marked, rows_of, same
 from turnlat.turns.sessions import SOURCE_RANK
 
 CONTINUATION_WINDOW = 10.0
@@ -64,9 +64,7 @@ def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
         previous_decided=_beside("decided_at", 1), next_turn=_beside("speech", -1)
     )
     row = rows_of(turns["speech"], speeches.height)
-    return speeches.hstack(gathered(beside, row)).with_columns(
-        agent_spoke_at=_agent_spoke(speeches, turns)
-    )
+    return speeches.hstack(beside[row]).with_columns(agent_spoke_at=_agent_spoke(speeches, turns))
 
 
 def _agent_spoke(speeches: pl.DataFrame, turns: pl.DataFrame) -> pl.Series:
@@ -90,7 +88,7 @@ def _agent_spoke(speeches: pl.DataFrame, turns: pl.DataFrame) -> pl.Series:
             check_sortedness=False,
         )
     )
-    return spoke["first_audio"].gather(rows_of(spoke["speech"], speeches.height))
+    return spoke["first_audio"][rows_of(spoke["speech"], speeches.height)]
 
 
 def _mark_stale(speeches: pl.DataFrame) -> pl.DataFrame:
@@ -147,7 +145,7 @@ def _candidates(speeches: pl.DataFrame, at: str, since: str) -> pl.DataFrame:
     )
     known = [name for name in _OF_TURN if name in speeches.columns]
     turn = speeches.select(pl.col(known).name.prefix("turn_"))
-    return found.hstack(gathered(turn, found["turn_speech"]))
+    return found.hstack(turn[found["turn_speech"]])
 
 
 _OF_TURN = (
@@ -241,7 +239,7 @@ def _fillers(speeches: pl.DataFrame) -> pl.DataFrame:
 
 def _take(speeches: pl.DataFrame, taken: pl.DataFrame, part: str) -> pl.DataFrame:
     """Mark the speeches in `taken` as parts of their turns, but not where sessions are mixed."""
-    turn = taken["turn_speech"].gather(rows_of(taken["speech"], speeches.height))
+    turn = taken["turn_speech"][rows_of(taken["speech"], speeches.height)]
     applies = turn.is_not_null() & ~pl.col("mixed")
     before = pl.col("taken_by") if "taken_by" in speeches.columns else pl.lit(None, pl.UInt32)
     return speeches.with_columns(
@@ -298,6 +296,6 @@ def outcomes(speeches: pl.DataFrame) -> pl.DataFrame:
     )
     loose = ~pl.col("has_eou") & pl.col("taken_by").is_null()
     return speeches.with_columns(
-        turn_speaks=marked(speaking, speeches.height).gather(speeches["turn_speech"]),
+        turn_speaks=marked(speaking, speeches.height)[speeches["turn_speech"]],
         neighbours_unknown=pl.col("neighbours_unknown") | (attempt & loose & pl.col("mixed")),
     ).with_columns(outcome=pl.when("has_eou").then(user_turn).otherwise(own))

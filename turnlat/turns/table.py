@@ -10,7 +10,7 @@ import polars as pl
 from turnlat.records import LATEST_TIMESTAMP, kept_column
 from turnlat.turns import messages, ordering
 from turnlat.turns.ledger import USER_TURNS
-from turnlat.turns.numbering import Groups, gathered, marked
+from turnlat.turns.numbering import Groups, marked
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 TIME = pl.Datetime("us", "UTC")
@@ -85,7 +85,7 @@ def assemble(
         _first_record(frames, count, kept),
     ]
     added = pl.concat(parts, how="horizontal")
-    spoken = turns.hstack(gathered(added, turns[_TURN])).lazy().pipe(_spoken_columns).pipe(_noted)
+    spoken = turns.hstack(added[turns[_TURN]]).lazy().pipe(_spoken_columns).pipe(_noted)
     rows = [_typed(spoken, kept)]
     if frames["realtime"].height:
         rows.append(_typed(_realtime(frames["realtime"].lazy()), kept))
@@ -99,7 +99,7 @@ def assemble(
 def named(rows: pl.DataFrame, names: Mapping[str, pl.Series]) -> pl.DataFrame:
     """`rows` with the texts that their numbers stand for."""
     return rows.with_columns(
-        names[space].gather(rows[column]).alias(column) for column, space in _NAMES.items()
+        names[space][rows[column]].alias(column) for column, space in _NAMES.items()
     )
 
 
@@ -258,7 +258,7 @@ def _first_record(frames: Frames, count: int, kept: list[str]) -> pl.DataFrame:
     ]
     earliest = pl.concat(times, how="horizontal").select(pl.min_horizontal(pl.all())).to_series()
     first = pl.concat(
-        of_kind.filter(of_kind["recorded"].eq_missing(earliest.gather(of_kind[_TURN])))
+        of_kind.filter(of_kind["recorded"].eq_missing(earliest[of_kind[_TURN]]))
         for of_kind in records.values()
     )
     ordered = ordering.by(first, _TURN, "source", "line")
