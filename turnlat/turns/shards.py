@@ -72,41 +72,52 @@ def _name_of_sessions(parts: list[tuple[str, Rows]]) -> str | None:
     `log_metrics` lines are sought among the records of other sources, messages among the delays of
     other sessions, and speeches without an id are numbered over all sessions.
     """
+    nulls = _Nulls()
     for kind, part in parts:
         looks_on = kind == "chat" or bool(np.any(part.columns["plain"]))
-        if looks_on or (kind in OF_SPEECHES and _lacks(part, "speech_id")):
+        if looks_on or (kind in OF_SPEECHES and _lacks(part, "speech_id", nulls)):
             return None
-    texts = {name: _different(name, [part for _, part in parts]) for name in NAMES}
-    jobs = {is_job(text) for text in texts["hook_session"] if text is not None}
+    texts = {name: _different(name, [part for _, part in parts], nulls) for name in NAMES}
+    jobs = set(map(is_job, filter(None, texts["hook_session"])))
     if texts["job_id"] == {None} and True in jobs:
         return None if False in jobs or None in texts["hook_session"] else "hook_session"
     named = next((name for name in NAMES if texts[name] != {None}), None)
     return None if named is None or None in texts[named] else named
 
 
-def _different(name: str, parts: list[Rows]) -> set[str | None]:
+def _different(name: str, parts: list[Rows], nulls: _Nulls) -> set[str | None]:
     """The different texts of a column, null among them where any record has none."""
     held = [column for part in parts if (column := part.columns.get(name)) is not None]
     lists = {id(texts): texts for texts in map(texts_of, held)}
     found = set(itertools.chain.from_iterable(lists.values())) - {None}
-    return found | ({None} if any(_lacks(part, name) for part in parts) else set())
+    return found | ({None} if any(_lacks(part, name, nulls) for part in parts) else set())
 
 
-def _lacks(part: Rows, name: str) -> bool:
+def _lacks(part: Rows, name: str, nulls: _Nulls) -> bool:
     """Whether a record has no text there."""
     column = part.columns.get(name)
     texts = texts_of(column)
-    if None not in texts or not isinstance(column, Coded):
+    if not isinstance(column, Coded):
         return None in texts
-    return bool(np.isin(codes_of(column, part.height), _nulls(texts)).any())
+    are_null = nulls.among(texts)
+    return bool(are_null.any() and are_null[codes_of(column, part.height)].any())
 
 
-def _nulls(texts: Sequence[str | None]) -> list[int]:
-    """The places of null: what was told as null and as nothing may each have its own."""
-    found = list[int]()
-    for _ in range(texts.count(None)):
-        found.append(texts.index(None, found[-1] + 1 if found else 0))
-    return found
+class _Nulls:
+    """Which texts are null: found once for those that the parts of one block share."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, NDArray[np.bool_]] = {}
+
+    def among(self, texts: Sequence[str | None]) -> NDArray[np.bool_]:
+        """Of each text whether it is null: what was told as null and as nothing may both be."""
+        if id(texts) not in self._found:
+            found, place = np.zeros(len(texts), np.bool_), -1
+            for _ in range(texts.count(None)):
+                place = texts.index(None, place + 1)
+                found[place] = True
+            self._found[id(texts)] = found
+        return self._found[id(texts)]
 
 
 def _numbered(parts: list[tuple[str, Rows]], name: str) -> tuple[list[_Part], int]:
@@ -125,13 +136,14 @@ def _numbered(parts: list[tuple[str, Rows]], name: str) -> tuple[list[_Part], in
 def _share_speeches(parts: list[_Part]) -> bool:
     """Whether several sessions have a speech id in common."""
     owners: dict[int, tuple[Sequence[str | None], _Numbers]] = {}
+    nulls = _Nulls()
     for part in parts:
         column = part.rows.columns.get("speech_id")
         if column is None:
             continue
         texts, codes = texts_of(column), codes_of(column, part.rows.height)
         _, owner = owners.setdefault(id(texts), (texts, np.full(len(texts), _NOBODY, np.int32)))
-        named = ~np.isin(codes, _nulls(texts))
+        named = ~nulls.among(texts)[codes]
         codes, sessions = codes[named], part.sessions[named]
         known = owner[codes]
         owner[codes] = np.where(known == _NOBODY, sessions, known)
