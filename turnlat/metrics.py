@@ -5,11 +5,10 @@ To add a metric: an entry in `METRICS`, and the expression that computes it in `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """A named number of seconds that a turn has. Less is better for all of them."""
 
     name: str

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 import polars as pl
 
@@ -20,8 +20,7 @@ _DAYS = {"today": 0, "yesterday": 1}
 _MODELS = ("llm_model", "tts_model", "stt_model")
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """What a turn must fulfil; all of it."""
 
     since: str | None = None

@@ -9,10 +9,9 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from turnlat.archives import BROKEN, Stream, unpacked
 from turnlat.blocks import Block
@@ -44,8 +43,7 @@ _LOG_SUFFIXES = {".jsonl", ".ndjson", ".json", ".log", ".txt", ".out", ".err"}
 _COMPRESSED_SUFFIXES = {".gz", ".bz2", ".xz", ".zst"}
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """One log: the files that it was rotated into, oldest first."""
 
     log: str

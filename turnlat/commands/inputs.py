@@ -6,8 +6,7 @@ import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from turnlat.commands import console, options, progress
 from turnlat.errors import InputError
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 BAD_LINES_SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """How every run of a command is read."""
 
     keep: Sequence[str]

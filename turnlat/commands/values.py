@@ -6,13 +6,11 @@ plain goes to typer as ever, so that its errors are the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Plain:
+class Plain(NamedTuple):
     """Stands for typer's own conversion of a parameter, which it is spared where it can be."""
 
     parameter: Any

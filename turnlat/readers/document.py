@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
 
 from turnlat.blocks import Block
@@ -24,7 +23,7 @@ def read(blocks: Iterable[Block], options: Options) -> Iterator[Records]:
     gathered = [first]
     if may_open(first.data):
         gathered += _while_small(blocks, len(first.data))
-        whole = replace(first, data=b"".join(block.data for block in gathered))
+        whole = first._replace(data=b"".join(block.data for block in gathered))
         if len(whole.data) <= LARGEST and (found := reader.read_document(whole)) is not None:
             yield found
             return

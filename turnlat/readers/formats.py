@@ -6,7 +6,7 @@ To add one: a module with NAME, ABOUT, EXAMPLE and `decode`, and its line in `FO
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from turnlat.readers import (
     chat,
@@ -24,8 +24,7 @@ from turnlat.readers import (
 from turnlat.readers.fields import Decoded, JsonObject
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """One shape of line."""
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import orjson
 
@@ -38,8 +38,7 @@ _WRAPPED_METRIC = re.compile(
 """A row of the table that `dev` mode prints from 1.3 on, cut at the width of the terminal."""
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What a user asked of the reading of lines."""
 
     keep: tuple[str, ...] = ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from turnlat.readers.fields import BadValueError, JsonObject
 
@@ -16,8 +16,7 @@ _NANOSECOND = 1e-9
 _SCALARS = ("stringValue", "doubleValue", "intValue", "boolValue")
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened during a span, at a Unix time."""
 
     name: str
@@ -25,8 +24,7 @@ class Event:
     attributes: Attributes
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """One operation between two Unix times."""
 
     trace_id: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,8 +27,7 @@ class Piece(NamedTuple):
     """At the end, where the file turned out to be damaged."""
 
 
-@dataclass(frozen=True)
-class WholeFile:
+class WholeFile(NamedTuple):
     """A packed file of a source, from its beginning to its end."""
 
     source: Source

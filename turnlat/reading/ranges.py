@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -35,8 +34,7 @@ class Result(NamedTuple):
     """Whether its last lines need others that may follow."""
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """Some whole lines of a file."""
 
     name: str

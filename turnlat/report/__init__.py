@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
@@ -24,8 +23,7 @@ A `name` is a text of turnlat's own, which is never shortened; a `text` may come
 """
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One column: its heading, how its values are formatted, and how soon it gives way."""
 
     label: str
@@ -34,8 +32,7 @@ class Column:
     """0 always shows; the highest number goes first where the page is narrow."""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A titled table of raw values."""
 
     name: str
@@ -46,8 +43,7 @@ class Table:
     """Rows that the overview does not show."""
 
 
-@dataclass(frozen=True)
-class Waterfall:
+class Waterfall(NamedTuple):
     """The components of one wait on the clock, from the end of the user's speech on."""
 
     parts: tuple[tuple[str, float, float], ...]
@@ -56,8 +52,7 @@ class Waterfall:
     """The longest wait of the table."""
 
 
-@dataclass(frozen=True)
-class Diverging:
+class Diverging(NamedTuple):
     """A change on an axis with 0 in its middle, in seconds."""
 
     change: float
@@ -65,8 +60,7 @@ class Diverging:
     """The largest change of the table, either way."""
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """One rule of a check, in words."""
 
     rule: str
@@ -87,8 +81,7 @@ FigureKind = Literal[
 """What a figure draws; `figures` and `differences` say which frames each kind has."""
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """One picture as raw values: durations in seconds, shares as fractions, times UTC."""
 
     name: str
@@ -104,8 +97,7 @@ class Figure:
     """What the reader picks from: the `choice` column of the frames is a place in it."""
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """One number of the headline."""
 
     label: str
@@ -116,8 +108,7 @@ class Fact:
     """The 95 % interval of a duration, in seconds."""
 
 
-@dataclass(frozen=True)
-class Exhibits:
+class Exhibits(NamedTuple):
     """What pages and pictures show beside a report's headline and notes."""
 
     facts: Sequence[Fact]
@@ -134,8 +125,7 @@ def no_exhibits() -> Exhibits:
     return Exhibits((), (), ())
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """All that a command has to show."""
 
     headline: list[str]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -79,7 +78,7 @@ def _exhibits(run: Run, results: Sequence[Result], tables: Sequence[Table]) -> E
         for verdict in Verdict
         if counts[verdict]
     ]
-    return replace(of_run, facts=[*verdicts, *of_run.facts], verdicts=tables)
+    return of_run._replace(facts=[*verdicts, *of_run.facts], verdicts=tables)
 
 
 def _headline(run: Run, results: Sequence[Result]) -> str:

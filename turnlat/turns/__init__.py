@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
@@ -31,8 +31,7 @@ from turnlat.turns.sessions import Frames
 __all__ = ["Ledger", "Turns", "build", "notes"]
 
 
-@dataclass(frozen=True)
-class Turns:
+class Turns(NamedTuple):
     """The turn table, the records that it was made from, the ledger, and what notes are about."""
 
     frame: pl.DataFrame

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from turnlat.errors import UsageError
 from turnlat.report import Report
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """What a report is shown on."""
 
     width: int = 80
@@ -23,8 +21,7 @@ class Page:
     unicode: bool = True
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """One output: the name for `--format`, the file suffix, and the module that writes it."""
 
     name: str
