@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree as ET
@@ -409,7 +408,7 @@ def test_a_picture_is_whole_in_itself(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["var(--x).jsonl", 'fill="var(--ink)" >', "var(--ink)"])
 def test_a_picture_leaves_what_looks_like_a_colour_in_a_name(tmp_path: Path, name: str) -> None:
     run = package.load(write_log(tmp_path / name, [eou("a", 0), llm("a", 0), tts("a", 0.5)]))
-    report = replace(analysis.report(run), headline=[f"{name}: a turn"])
+    report = analysis.report(run)._replace(headline=[f"{name}: a turn"])
     picture = ET.fromstring(writers.WRITERS["svg"].write(report, writers.Page()))  # noqa: S314
     texts = [element.text or "" for element in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert f"{name}: a turn" in texts
