@@ -14,6 +14,7 @@ from turnlat.columns import Coded, Rows, compact
 from turnlat.frames import Names
 from turnlat.records import KINDS, ORIGIN, Records, schema
 from turnlat.tally import Tally
+from turnlat.turns import playout
 from turnlat.turns.numbering import Groups, after_last, least, marked, rows_of, so_far
 
 COUNT = 6
@@ -141,3 +142,31 @@ def test_frames_with_texts_are_coded_alike() -> None:
         assert names.to_list() == other.names[space].to_list()
     assert one.frames["eou"]["speech_id"].to_list() == [1, 0]
     assert one.names["origins"].to_list() == ["q", "r"]
+
+
+def played(pieces: list[tuple[int, float | None, float | None]]) -> list[tuple[Any, Any]]:
+    """When each piece plays, as the rule says it."""
+    told, last, end = list[tuple[Any, Any]](), None, None
+    for turn, heard, length in pieces:
+        waits = turn == last and end is not None and heard is not None and end > heard
+        begin = end if waits else heard
+        end = None if begin is None or length is None else begin + length
+        last = turn
+        told.append((begin, end))
+    return told
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), VALUES, st.none() | st.floats(0, 3)), max_size=40),
+    st.sampled_from([1, 2, playout.WIDE]),
+)
+def test_audio_plays_piece_by_piece(
+    pieces: list[tuple[int, float | None, float | None]], wide: int
+) -> None:
+    """However many turns are looked at together: to the last digit."""
+    pieces.sort(key=lambda piece: piece[0])
+    schema = {"turn": pl.UInt32, "heard_at": pl.Float64, "audio_duration": pl.Float64}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(playout, "WIDE", wide)
+        found = playout.play(pl.DataFrame(pieces, schema, orient="row"), "turn")
+    assert found.select("plays_from", "plays_until").rows() == played(pieces)

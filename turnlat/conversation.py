@@ -17,7 +17,7 @@ from turnlat.errors import UsageError
 from turnlat.readers import Options
 from turnlat.run import is_saved
 from turnlat.sources import STDIN, Source
-from turnlat.turns import Turns, latency, members, ordering
+from turnlat.turns import Turns, members, ordering, playout
 from turnlat.units import plural
 
 Place = tuple[str, int]
@@ -144,7 +144,7 @@ def _audio(tts: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
         .filter("audible")
         .drop_nulls(["heard_at", "audio_duration"])
     )
-    return latency.play(ordering.by(heard, "row", "first_start"), "row").select(
+    return playout.play(ordering.by(heard, "row", "first_start"), "row").select(
         "row", "fills", start="plays_from", end="plays_until"
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import operator
 from collections.abc import Iterable
 
@@ -11,6 +10,7 @@ import polars as pl
 
 from turnlat.metrics import COMPONENTS, DEFAULT_TOTAL
 from turnlat.turns.numbering import Groups, least
+from turnlat.turns.playout import play
 from turnlat.turns.sessions import Frames
 
 CLOCK_RESOLUTION = 1e-6
@@ -65,27 +65,6 @@ def hear(tts: pl.DataFrame, stitched: pl.DataFrame) -> pl.DataFrame:
             held=held.fill_null(value=False),
         )
         .drop("eou_at")
-    )
-
-
-def play(audible: pl.DataFrame, turn: str) -> pl.DataFrame:
-    """Add `plays_from` and `plays_until` to audible records, those of a turn together.
-
-    They are in the order in which their synthesis started, which audio plays in: each piece when it
-    could be heard, or when all audio before it has ended.
-    """
-    begins, ends, last, end = list[float](), list[float](), None, math.nan
-    # What is not known is NaN here, which no comparison holds for.
-    pieces = audible.select(turn, pl.col("heard_at", "audio_duration").fill_null(math.nan))
-    for number, heard, length in zip(*(column.to_list() for column in pieces), strict=True):
-        begin = end if number == last and end > heard else heard
-        end = begin + length
-        last = number
-        begins.append(begin)
-        ends.append(end)
-    return audible.with_columns(
-        pl.Series(name, times, pl.Float64).fill_nan(None)
-        for name, times in (("plays_from", begins), ("plays_until", ends))
     )
 
 

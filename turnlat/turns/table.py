@@ -10,7 +10,7 @@ import polars as pl
 from turnlat.records import LATEST_TIMESTAMP, kept_column
 from turnlat.turns import messages, ordering
 from turnlat.turns.ledger import USER_TURNS
-from turnlat.turns.numbering import Groups, marked
+from turnlat.turns.numbering import Groups, least, marked
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 TIME = pl.Datetime("us", "UTC")
@@ -246,26 +246,15 @@ def _sum(name: str) -> pl.Expr:
 def _first_record(frames: Frames, count: int, kept: list[str]) -> pl.DataFrame:
     """Where each turn's first record lies, and what its records say of the job."""
     known = ["job_id", "room", "agent_name", *kept]
-    records = {
-        kind: frames[kind]
-        .select(_TURN, "source", "line", *known, recorded="timestamp")
-        .drop_nulls(_TURN)
-        for kind in OF_SPEECHES
-    }
-    times = [
-        Groups(of_kind[_TURN], count).reduce(of_kind, pl.col("recorded").min().alias(kind))
-        for kind, of_kind in records.items()
-    ]
-    earliest = pl.concat(times, how="horizontal").select(pl.min_horizontal(pl.all())).to_series()
-    first = pl.concat(
-        of_kind.filter(of_kind["recorded"].eq_missing(earliest[of_kind[_TURN]]))
-        for of_kind in records.values()
-    )
+    columns = [_TURN, "source", "line", *known, "timestamp"]
+    records = pl.concat(frames[kind][columns] for kind in OF_SPEECHES).drop_nulls(_TURN)
+    records = records.rename({"timestamp": "recorded"})
+    earliest = least(records[_TURN], records["recorded"], count)[records[_TURN]]
+    first = records.filter(records["recorded"].eq_missing(earliest))
     ordered = ordering.by(first, _TURN, "source", "line")
     found = Groups(ordered[_TURN], count).first(ordered.drop(_TURN))
-    every = pl.concat(records.values())
-    lacking = [name for name in known if found[name].has_nulls() and every[name].count()]
-    return found.with_columns(_first_told(name, every, count) for name in lacking)
+    lacking = [name for name in known if found[name].has_nulls() and records[name].count()]
+    return found.with_columns(_first_told(name, records, count) for name in lacking)
 
 
 def _first_told(name: str, records: pl.DataFrame, count: int) -> pl.Series:
