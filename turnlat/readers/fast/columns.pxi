@@ -137,7 +137,7 @@ cdef class Places:
         cdef Py_ssize_t known_size
         while self.table[at]:
             self.find(self.table[at] - 1, &known, &known_size)
-            if known_size == size and memcmp(known, start, size) == 0:
+            if known_size == size and are_same(known, start, size):
                 return self.table[at] - 1
             at = (at + 1) & self.mask
         self.texts.put(start, size)

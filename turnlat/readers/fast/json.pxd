@@ -14,6 +14,7 @@ cdef extern from "words.h":
     const uint64_t* POWERS
     const double* EXACT_POWERS
     size_t plain_bytes(const unsigned char* at, const unsigned char* end) noexcept
+    bint are_same(const unsigned char* one, const unsigned char* other, size_t size) noexcept
     bint are_eight_digits(const unsigned char* at) noexcept
     uint64_t eight_digits(const unsigned char* at) noexcept
     double nearest_quotient(uint64_t mantissa, uint64_t power) noexcept

@@ -25,6 +25,7 @@ from turnlat.readers.fast.json cimport (
     after_key,
     after_spaces,
     after_value,
+    are_same,
     double_of,
     is_utf8,
 )
@@ -69,7 +70,7 @@ cdef class Names:
         cdef uint32_t at = hash_of_name(text.start, size)
         cdef int number = self.table[at]
         while number >= 0:
-            if self.sizes[number] == size and memcmp(self.starts[number], text.start, size) == 0:
+            if self.sizes[number] == size and are_same(self.starts[number], text.start, size):
                 break
             at = (at + 1) % TABLE_SIZE
             number = self.table[at]

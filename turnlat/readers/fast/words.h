@@ -45,6 +45,25 @@ static inline size_t plain_bytes(const unsigned char *at, const unsigned char *e
     return at - start;
 }
 
+/* Whether some bytes are the same, most of which are as few as a field's name has. */
+static inline int are_same(const unsigned char *one, const unsigned char *other, size_t size) {
+    uint64_t left, right;
+    size_t at;
+    if (size < 8) {
+        for (at = 0; at < size; at++)
+            if (one[at] != other[at]) return 0;
+        return 1;
+    }
+    for (at = 0; at < size; at += 8) {
+        /* The last eight bytes may be some of those before them once more. */
+        size_t from = at + 8 <= size ? at : size - 8;
+        memcpy(&left, one + from, 8);
+        memcpy(&right, other + from, 8);
+        if (left != right) return 0;
+    }
+    return 1;
+}
+
 static inline int are_eight_digits(const unsigned char *at) {
     uint64_t word;
     memcpy(&word, at, 8);
