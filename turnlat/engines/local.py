@@ -30,7 +30,7 @@ WHOLE_RECORDS = 1_000_000
 """So many records make their turns together in less memory than anybody misses."""
 
 SHARD_RECORDS = 150_000
-"""How many of yet more records do: a shard takes a tenth of a second, whatever its size."""
+"""How many of yet more records do: a shard takes some hundredths of a second, however small."""
 
 
 def tabulate(
