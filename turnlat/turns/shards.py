@@ -47,11 +47,12 @@ def split(records: Records, most: int) -> list[Records]:
     Records that only count are not counted. The first shard has the tally.
     """
     parts = [(kind, part) for kind, parts in records.rows.items() for part in parts if part.height]
-    name = _name_of_sessions(parts) if records.are_rows else None
+    nulls = _Nulls()
+    name = _name_of_sessions(parts, nulls) if records.are_rows else None
     if name is None:
         return [records]
     told, count = _numbered(parts, name)
-    if _share_speeches(told):
+    if _share_speeches(told, nulls):
         return [records]
     shard_of = _in_shards(told, count, most)
     shards: list[dict[str, list[Rows]]] = [
@@ -66,13 +67,12 @@ def split(records: Records, most: int) -> list[Records]:
     return [Records(*pair, records.keep) for pair in zip(shards, tallies, strict=True)]
 
 
-def _name_of_sessions(parts: list[tuple[str, Rows]]) -> str | None:
+def _name_of_sessions(parts: list[tuple[str, Rows]], nulls: _Nulls) -> str | None:
     """The column that names the session of every record; null where none does, or rules look on.
 
     `log_metrics` lines are sought among the records of other sources, messages among the delays of
     other sessions, and speeches without an id are numbered over all sessions.
     """
-    nulls = _Nulls()
     for kind, part in parts:
         looks_on = kind == "chat" or bool(np.any(part.columns["plain"]))
         if looks_on or (kind in OF_SPEECHES and _lacks(part, "speech_id", nulls)):
@@ -133,10 +133,9 @@ def _numbered(parts: list[tuple[str, Rows]], name: str) -> tuple[list[_Part], in
     return told, len(numbers)
 
 
-def _share_speeches(parts: list[_Part]) -> bool:
+def _share_speeches(parts: list[_Part], nulls: _Nulls) -> bool:
     """Whether several sessions have a speech id in common."""
     owners: dict[int, tuple[Sequence[str | None], _Numbers]] = {}
-    nulls = _Nulls()
     for part in parts:
         column = part.rows.columns.get("speech_id")
         if column is None:
