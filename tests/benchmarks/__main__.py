@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +27,10 @@ TOLERANCE = {"hook": 2e-6, "production": 0.011}
 SAME = 2e-6
 """Seconds between the answers of two tools to one log."""
 
+INSTALLED = Path(sysconfig.get_path("scripts"), "turnlat")
+ENVIRONMENT = {name: os.environ[name] for name in os.environ if name != "PYTHONDONTWRITEBYTECODE"}
+"""Tools run as users have them: compiled once, not at each start."""
+
 
 def hold(tool: str, found: dict[str, float], wanted: dict[str, float], tolerance: float) -> None:
     """End the benchmark where a tool gives other percentiles: it is no rival then."""
@@ -37,14 +43,14 @@ def command(tool: str, shape: str, log: Path) -> list[str]:
     """The command line of a tool."""
     if tool == "turnlat":
         options = ["--format", "json", "--table", "latency"]
-        return [sys.executable, "-m", "turnlat", "analyze", str(log), *options]
+        return [str(INSTALLED), "analyze", str(log), *options]
     return [sys.executable, "-m", "tests.benchmarks.rivals", tool, shape, str(log)]
 
 
 def timed(words: list[str]) -> tuple[float, bytes]:
     """Seconds of a whole process, and what it printed."""
     start = time.perf_counter()
-    done = subprocess.run(words, capture_output=True, check=True)
+    done = subprocess.run(words, capture_output=True, check=True, env=ENVIRONMENT)
     return time.perf_counter() - start, done.stdout
 
 
@@ -59,7 +65,7 @@ def told(tool: str, shape: str, output: bytes) -> dict[str, float]:
 
 def peak(words: list[str]) -> float:
     """The most memory that a process and its children had at one time, in MB (PSS)."""
-    process, most = subprocess.Popen(words, stdout=subprocess.DEVNULL), 0.0
+    process, most = subprocess.Popen(words, stdout=subprocess.DEVNULL, env=ENVIRONMENT), 0.0
     while process.poll() is None:
         most = max(most, sum(map(_pss, _family(process.pid))))
         time.sleep(0.02)
