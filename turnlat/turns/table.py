@@ -10,7 +10,7 @@ import polars as pl
 from turnlat.records import LATEST_TIMESTAMP, kept_column
 from turnlat.turns import messages, ordering
 from turnlat.turns.ledger import USER_TURNS
-from turnlat.turns.numbering import Groups, least, marked
+from turnlat.turns.numbering import Groups, least, marked, rows_of
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 TIME = pl.Datetime("us", "UTC")
@@ -246,21 +246,32 @@ def _sum(name: str) -> pl.Expr:
 def _first_record(frames: Frames, count: int, kept: list[str]) -> pl.DataFrame:
     """Where each turn's first record lies, and what its records say of the job."""
     known = ["job_id", "room", "agent_name", *kept]
-    columns = [_TURN, "source", "line", *known, "timestamp"]
-    records = pl.concat(frames[kind][columns] for kind in OF_SPEECHES).drop_nulls(_TURN)
-    records = records.rename({"timestamp": "recorded"})
-    earliest = least(records[_TURN], records["recorded"], count)[records[_TURN]]
-    first = records.filter(records["recorded"].eq_missing(earliest))
-    ordered = ordering.by(first, _TURN, "source", "line")
-    found = Groups(ordered[_TURN], count).first(ordered.drop(_TURN))
+    columns = [_TURN, "timestamp", "source", "line", *known]
+    records = pl.concat(frames[kind][columns] for kind in OF_SPEECHES)
+    found = records.drop(_TURN)[_first_rows(records, count)].rename({"timestamp": "recorded"})
     lacking = [name for name in known if found[name].has_nulls() and records[name].count()]
     return found.with_columns(_first_told(name, records, count) for name in lacking)
 
 
+def _first_rows(records: pl.DataFrame, count: int) -> pl.Series:
+    """The row of each turn's first record; of several at one time, of the one that lies first."""
+    turn, recorded = records[_TURN], records["timestamp"]
+    earliest = least(turn, recorded, count)[turn]
+    are_first = turn.is_not_null() & recorded.eq_missing(earliest)
+    rows = pl.int_range(records.height, dtype=pl.UInt32, eager=True).filter(are_first)
+    first = rows_of(turn[rows], count)
+    if first.count() == len(rows):
+        return rows[first]
+    tied = records[[_TURN, "source", "line"]][rows].with_columns(rows.alias("row"))
+    ordered = ordering.by(tied, _TURN, "source", "line")
+    return Groups(ordered[_TURN], count).first(ordered[["row"]])["row"]
+
+
 def _first_told(name: str, records: pl.DataFrame, count: int) -> pl.Series:
     """The first value of a column that the records of each turn have."""
-    told = ordering.by(records.drop_nulls(name), _TURN, "recorded", "source", "line")
-    return Groups(told[_TURN], count).first(told.select(name))[name]
+    told = records.drop_nulls((_TURN, name))
+    ordered = ordering.by(told, _TURN, "timestamp", "source", "line")
+    return Groups(ordered[_TURN], count).first(ordered[[name]])[name]
 
 
 def _spoken_columns(turns: pl.LazyFrame) -> pl.LazyFrame:
