@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-import zlib
+import sys
 from datetime import datetime, timedelta, timezone
-from unittest import mock
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from logs import eou, plain
 
 from turnlat.blocks import Block, Place
-from turnlat.columns import Packed
+from turnlat.columns import Array, Packed
 from turnlat.readers import LineReader, Options, fast
 from turnlat.records import LATEST_TIMESTAMP, Collector, Records
 
 
 def scanned(*lines: str | bytes) -> tuple[Records, list[Place]]:
-    """What the scanner alone makes of lines, in lists or in arrays, and which of them it leaves."""
+    """What the scanner alone makes of lines, and which of them it leaves."""
     content = b"\n".join(line.encode() if isinstance(line, str) else line for line in lines)
-    found = []
-    for little in (len(content) + 1, 0):
-        reader, collector = fast.FastReader(), Collector()
-        with mock.patch.object(fast, "_LITTLE", little):
-            count, left = reader.take(Block("a", "a", 1, 0, content), collector)
-            reader.hand_over(collector)
-        assert count == content.count(b"\n") + (content[-1:] not in {b"", b"\n"})
-        found.append((collector.records(), left))
-    (listed, left), (records, left_too) = found
-    assert left == left_too
-    assert all(listed.frames[kind].equals(frame) for kind, frame in records.frames.items())
-    return records, left
+    reader, collector = fast.FastReader(), Collector()
+    count, left = reader.take(Block("a", "a", 1, 0, content), collector)
+    reader.hand_over(collector)
+    assert count == content.count(b"\n") + (content[-1:] not in {b"", b"\n"})
+    return collector.records(), left
 
 
 def eou_with(delay: str) -> str:
@@ -188,10 +181,35 @@ def test_what_is_nested_deeply_is_left(depth: int, is_left: bool) -> None:  # no
 @given(st.lists(st.floats(), max_size=50), st.lists(st.integers(0, 2**16 - 1), max_size=50))
 def test_a_packed_array_is_what_it_was(times: list[float], lines: list[int]) -> None:
     for array in (np.array(times), np.array(lines, np.uint16), np.array(lines, np.int64)):
-        planes = fast.scan.planes(array.tobytes(), array.itemsize)
-        found = Packed(zlib.compress(planes), array.dtype.str).array()
-        assert found.dtype == array.dtype
-        assert found.tobytes() == array.tobytes()
+        held = Array(array.tobytes(), f"{array.dtype.kind}{array.itemsize}")
+        found = Packed.of(held).unpacked()
+        assert found.type == held.type
+        assert found.data == held.data
+
+
+@given(
+    st.sampled_from(["f8", "f4", "i8", "i1", "u1", "u2", "u4"]),
+    st.integers(0, 50),
+    st.integers(0, 9),
+    st.binary(min_size=409, max_size=409),
+)
+def test_polars_and_numpy_see_the_same_array(
+    type_: str, count: int, start: int, data: bytes
+) -> None:
+    end = start + count * int(type_[1:])
+    array = Array(memoryview(data)[start:end], type_)
+    assert pl.Series(array).to_numpy().tobytes() == array.array().tobytes() == data[start:end]
+
+
+def test_an_array_keeps_its_bytes_until_nobody_looks_at_them() -> None:
+    data = bytes(bytearray(8))
+    count = sys.getrefcount(data)
+    part = pl.Series(Array(data, "u1"))[2:4]
+    assert sys.getrefcount(data) == count + 1
+    del part
+    assert sys.getrefcount(data) == count
+    Array(data, "u1").__arrow_c_array__()  # which nobody takes
+    assert sys.getrefcount(data) == count
 
 
 def test_without_a_compiler_the_plain_path_reads_all(monkeypatch: pytest.MonkeyPatch) -> None:

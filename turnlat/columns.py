@@ -3,7 +3,7 @@
 A column of `Rows` is one value that all rows have, or one of
 - a float64 array, in which NaN is null; an int8 array of truth values, in which -1 is null;
   an array of whole numbers without nulls
-- such an array before numpy is loaded, as an `Array`; or `Packed`, for what is looked at late and
+- such an array as the scanner made it, an `Array`; or `Packed`, for what is looked at late and
   little
 - `Coded` or `Joined` texts
 - a list of values, for what is too rare to be worth more
@@ -14,7 +14,7 @@ from __future__ import annotations
 import pickle
 import zlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,17 +24,24 @@ Data: TypeAlias = bytes | memoryview
 """Bytes of a column; a process that is sent them has them out of the way of its own objects."""
 
 
-class Array(NamedTuple):
-    """The bytes of an array, which is made when it is asked for: many processes need none."""
+class Array:
+    """The bytes of an array, as the scanner made it: numpy loads only where it is asked for one."""
 
-    data: Data
-    type: str
+    __slots__ = ("data", "type")
+
+    def __init__(self, data: Data, type_: str) -> None:
+        self.data = data
+        self.type = type_
 
     def array(self) -> NDArray[Any]:
         """The array; it lies in the bytes."""
         import numpy as np  # noqa: PLC0415  # a small log needs no array
 
         return np.frombuffer(self.data, self.type)
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        """The array for polars; it lies in the bytes, too."""
+        return _scanner().exported(self.data, self.type)  # type: ignore[no-any-return]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Array, (pickle.PickleBuffer(self.data), self.type)
@@ -47,34 +54,53 @@ class Packed(NamedTuple):
     """The steps between neighbours' bit patterns, compressed: the low byte of each comes first."""
     type: str
 
-    def array(self) -> NDArray[Any]:
-        """The array as it was."""
-        import numpy as np  # noqa: PLC0415
+    @classmethod
+    def of(cls, array: Array) -> Packed:
+        """What the scanner made, packed."""
+        planes = _scanner().planes(array.data, int(array.type[1:]))
+        return cls(zlib.compress(planes, 1), array.type)
 
-        size = np.dtype(self.type).itemsize
-        planes = np.frombuffer(zlib.decompress(self.planes), np.uint8).reshape(size, -1)
-        steps = np.ascontiguousarray(planes.T).view(f"i{size}")[:, 0]
-        return np.cumsum(steps, dtype=steps.dtype).view(self.type)
+    def unpacked(self) -> Array:
+        """The array as it was."""
+        planes = zlib.decompress(self.planes)
+        return Array(_scanner().unplaned(planes, int(self.type[1:])), self.type)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Packed, (pickle.PickleBuffer(self.planes), self.type)
 
 
-class Coded(NamedTuple):
-    """Texts of which few are different."""
+def _scanner() -> Any:
+    """The compiled module that made the bytes."""
+    import _turnlat_scan  # type: ignore[import-not-found]  # noqa: PLC0415  # where it is missing, nothing is made
 
-    codes: NDArray[np.integer[Any]] | Array
-    """The place in `texts` of each row's."""
-    texts: Sequence[str | None]
+    return _turnlat_scan
 
 
-class Joined(NamedTuple):
+class Joined:
     """Texts of which most are different: each in a line of its own, an empty one for null."""
 
-    lines: Data
+    __slots__ = ("lines",)
+
+    def __init__(self, lines: Data) -> None:
+        self.lines = lines
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        """The texts for polars; those that are not short lie in the lines."""
+        return _scanner().exported_texts(self.lines)  # type: ignore[no-any-return]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Joined, (pickle.PickleBuffer(self.lines),)
+
+
+class Coded(NamedTuple):
+    """Texts that many rows have in common."""
+
+    codes: NDArray[np.integer[Any]] | Array
+    """The place in `texts` of each row's."""
+    texts: Texts
+
+
+Texts: TypeAlias = "Sequence[str | None] | Joined"
 
 
 class Rows(NamedTuple):
@@ -87,40 +113,16 @@ class Rows(NamedTuple):
 
 
 def loaded(column: Any) -> Any:
-    """A column whose array, if it is one, is made."""
-    return column.array() if isinstance(column, (Array, Packed)) else column
+    """A column whose array, if it is one, is numpy's."""
+    made = column.unpacked() if isinstance(column, Packed) else column
+    return made.array() if isinstance(made, Array) else made
 
 
-def listed(rows: Rows) -> Rows:
-    """`rows` with lists for all that would be arrays, whose library takes longer to load."""
-    columns = {name: _listed(column) for name, column in rows.columns.items()}
-    return Rows(rows.height, columns, rows.before)
-
-
-def _listed(column: Any) -> Any:
-    if isinstance(column, Coded):
-        return [column.texts[code] for code in _listed(column.codes)]
-    if isinstance(column, Joined):
-        return [text or None for text in bytes(column.lines).decode().split("\n")]
-    if not isinstance(column, Array):
-        return column
-    values = memoryview(column.data).cast("B").cast(_FORMATS[column.type]).tolist()
-    if column.type == "i1":
-        return [None if value < 0 else value == 1 for value in values]
-    return [None if value != value else value for value in values]  # noqa: PLR0124  # NaN is null
-
-
-_FORMATS: dict[str, Literal["d", "f", "b", "B", "H", "I"]] = {
-    "f8": "d", "f4": "f", "i1": "b", "u1": "B", "u2": "H", "u4": "I"
-}  # fmt: skip
-"""What memory views call the types of arrays."""
-
-
-def texts_of(column: Any) -> Sequence[str | None]:
+def texts_of(column: Any) -> Texts:
     """The texts of the rows of a column, or the different ones that stand for them."""
     if isinstance(column, Coded):
         return column.texts
-    return column if isinstance(column, list) else (column,)
+    return column if isinstance(column, (list, Joined)) else (column,)
 
 
 def codes_of(column: Any, height: int) -> NDArray[np.integer[Any]]:

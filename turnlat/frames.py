@@ -5,16 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from turnlat import columns
-from turnlat.columns import Coded, Joined, Places, Rows, codes_of, loaded, texts_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from turnlat.columns import Coded, Joined, Packed, Places, Rows, Texts, texts_of
 
 _TYPES: dict[type, pl.DataType] = {
     float: pl.Float64(),
@@ -22,8 +18,9 @@ _TYPES: dict[type, pl.DataType] = {
     str: pl.String(),
     bool: pl.Boolean(),
 }
-_NULLS = {float: ("float64", float("nan")), int: ("int64", 0), bool: ("int8", -1)}
-"""How arrays hold a column of each type, and a null in it."""
+_OF_ARRAYS: dict[type, pl.DataType] = {float: pl.Float64(), int: pl.Int64(), bool: pl.Int8()}
+"""What arrays hold the values of each type as."""
+_NO_TEXTS = pl.Series([], dtype=pl.String)
 _NO_NAMES: Mapping[str, Names] = {}
 
 
@@ -43,32 +40,34 @@ class Names:
     def of(cls, columns: Iterable[str], parts: Iterable[Rows]) -> Names:
         """Those of some columns of `parts`, which `column` knows then."""
         held = [part.columns.get(name) for part in parts for name in columns]
-        told = {_key(column): texts_of(column) for column in held}
-        names = cls(pl.Series(list(itertools.chain.from_iterable(told.values())), dtype=pl.String))
-        starts = itertools.accumulate(map(len, told.values()), initial=0)
+        told = {_key(column): column for column in held}
+        texts = [series_of(texts_of(column)) for column in told.values()]
+        names = cls(pl.concat(texts) if texts else _NO_TEXTS)
+        starts = itertools.accumulate(map(len, texts), initial=0)
         names._held = dict(zip(told, starts))  # noqa: B905  # after the last one nothing starts
         return names
 
     def column(self, values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
         """The places of the texts of a column of all parts."""
-        starts = [self._held[_key(value)] for value in values]
-        if any(isinstance(value, Coded) for value in values):
-            return self._of_codes(values, heights, starts)
-        return pl.concat(
-            self.places.slice(start, height)
-            if isinstance(value, list)
-            else self.places.slice(start, 1).new_from_index(0, height)
-            for value, height, start in zip(values, heights, starts, strict=True)
-        )
+        rows = [
+            _codes(value, height) + self._held[_key(value)]
+            for value, height in zip(values, heights, strict=True)
+        ]
+        return self.places[pl.concat(rows)]
 
-    def _of_codes(
-        self, values: Sequence[Any], heights: Sequence[int], starts: Sequence[int]
-    ) -> pl.Series:
-        import numpy as np  # noqa: PLC0415  # a small log needs no array
 
-        parts = zip(values, heights, starts, strict=True)
-        rows = [codes_of(value, height).astype(np.uint32) + start for value, height, start in parts]
-        return self.places[pl.Series(np.concatenate(rows))]
+def series_of(texts: Texts) -> pl.Series:
+    """Texts as polars has them."""
+    return pl.Series(texts) if isinstance(texts, Joined) else pl.Series(texts, dtype=pl.String)
+
+
+def _codes(column: Any, height: int) -> pl.Series:
+    """The place among `columns.texts_of` of each row's text."""
+    if isinstance(column, Coded):
+        return pl.Series(column.codes).cast(pl.UInt32)
+    if isinstance(column, list):
+        return pl.int_range(height, dtype=pl.UInt32, eager=True)
+    return pl.Series([0], dtype=pl.UInt32).new_from_index(0, height)
 
 
 def _key(column: Any) -> Hashable:
@@ -138,8 +137,7 @@ def _empty(schema: tuple[tuple[str, pl.DataType], ...]) -> pl.DataFrame:
 def _column(
     name: str, type_: type, parts: Sequence[Rows], names: Names | None
 ) -> pl.Series | pl.Expr:
-    held = [part.columns.pop(name, None) for part in parts]
-    values = list(map(loaded, held))
+    values = [part.columns.pop(name, None) for part in parts]
     heights = [part.height for part in parts]
     if names is not None:
         return names.column(values, heights).alias(name)
@@ -191,9 +189,9 @@ def _is_scalar(value: object) -> bool:
 
 def _only_text(value: object) -> str | None:
     """The text that all rows have; null where there is none, or where they may differ."""
-    if isinstance(value, Coded):
-        return value.texts[0] if len(value.texts) == 1 else None
-    return value if isinstance(value, str) else None
+    texts = value.texts if isinstance(value, Coded) else (value,)
+    only = texts[0] if isinstance(texts, Sequence) and len(texts) == 1 else None
+    return only if isinstance(only, str) else None
 
 
 def _is_array(value: object) -> bool:
@@ -201,10 +199,10 @@ def _is_array(value: object) -> bool:
     return not _is_scalar(value) and not isinstance(value, (list, Coded, Joined))
 
 
-def _lines(lines: Any, part: Rows) -> list[int] | NDArray[np.int64]:
+def _lines(lines: Any, part: Rows) -> list[int] | pl.Series:
     if isinstance(lines, list):
         return [line + part.before for line in lines]
-    return lines.astype("int64") + part.before  # type: ignore[no-any-return]
+    return _of_array(lines, int) + part.before
 
 
 def _of_one(value: Any, height: int, type_: type) -> pl.Series:
@@ -221,35 +219,38 @@ def _of_one(value: Any, height: int, type_: type) -> pl.Series:
 
 
 def _of_arrays(values: Sequence[Any], type_: type, heights: Sequence[int]) -> pl.Series:
-    import numpy as np  # noqa: PLC0415  # a small log needs no array
-
-    dtype, null = _NULLS[type_]
-    arrays = [
-        value if _is_array(value) else np.full(height, null if value is None else value, dtype)
+    whole = pl.concat(
+        _of_array(value, type_)
+        if _is_array(value)
+        else pl.Series([value], dtype=_OF_ARRAYS[type_], strict=False).new_from_index(0, height)
         for value, height in zip(values, heights, strict=True)
-    ]
-    whole = np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
+    ).rechunk()
     if type_ is bool:
-        truth = pl.Series("truth", whole)
+        truth = whole.alias("truth")
         return truth.to_frame().select(pl.when(truth >= 0).then(truth == 1)).to_series()
-    return pl.Series(whole, dtype=_TYPES[type_], nan_to_null=True)
+    return whole.fill_nan(None) if type_ is float else whole
+
+
+def _of_array(array: Any, type_: type) -> pl.Series:
+    """The values of one array; it is looked at where it lies, if it has the right type."""
+    unpacked = array.unpacked() if isinstance(array, Packed) else array
+    return pl.Series(unpacked).cast(_OF_ARRAYS[type_])
 
 
 def _of_joined(values: Sequence[Joined | None], heights: Sequence[int]) -> pl.Series:
-    lines = [
-        b"\n" * (height - 1) if value is None else bytes(value.lines)
+    nothing = pl.Series([None], dtype=pl.String)
+    return pl.concat(
+        pl.Series(value) if isinstance(value, Joined) else nothing.new_from_index(0, height)
         for value, height in zip(values, heights, strict=True)
-    ]
-    split = pl.Series([b"\n".join(lines).decode()]).str.split("\n").explode()
-    return split.to_frame("text").select(pl.when(pl.col("text") != "").then("text")).to_series()
+    )
 
 
 def _of_coded(values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
-    import numpy as np  # noqa: PLC0415
-
+    """The texts of parts, of which many are the same."""
     places, codes = Places(), []
     for value, height in zip(values, heights, strict=True):
-        texts = value.texts if isinstance(value, Coded) else [value]
-        found = np.fromiter(map(places.__getitem__, texts), np.int32, len(texts))
-        codes.append(found[codes_of(value, height)])
-    return pl.Series(list(places), dtype=pl.String()).gather(np.concatenate(codes))
+        texts = value.texts if isinstance(value, Coded) else (value,)
+        told = pl.Series(texts).to_list() if isinstance(texts, Joined) else texts
+        found = pl.Series([places[text] for text in told], dtype=pl.UInt32)
+        codes.append(found[_codes(value, height)])
+    return pl.Series(list(places), dtype=pl.String())[pl.concat(codes)]

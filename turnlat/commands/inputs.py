@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from turnlat.commands import console, options, progress
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from turnlat.tally import BadLine
 
 BAD_LINES_SHOWN = 5
+
+SHARDED_BYTES = 400_000_000
+"""Logs with fewer bytes have so few records that all of them make their turns together."""
 
 
 class Reading(NamedTuple):
@@ -74,8 +78,8 @@ def begun(
             readers.begin(found[0])
         from turnlat import run  # noqa: F401, PLC0415  # polars loads here, while processes read
 
-        if readers.have_begun:
-            import numpy  # noqa: F401, ICN001, PLC0415  # what they read comes in arrays
+        if readers.have_begun and Path(names[0]).stat().st_size > SHARDED_BYTES:
+            import numpy  # noqa: F401, ICN001, PLC0415  # shards are told apart with it
         gc.freeze()  # what was imported is no garbage
         with closing(progress.of_files(names)) as readers.on_read:
             yield readers

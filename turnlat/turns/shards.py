@@ -7,14 +7,16 @@ column names the session of every record and no rule looks from one session to a
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from turnlat import columns
-from turnlat.columns import Coded, Places, Rows, codes_of, loaded, texts_of
+from turnlat.columns import Coded, Places, Rows, Texts, codes_of, loaded, texts_of
+from turnlat.frames import series_of
 from turnlat.records import KINDS, Records
 from turnlat.tally import Tally
 from turnlat.turns.sessions import NAMES, OF_SPEECHES, is_job
@@ -47,12 +49,12 @@ def split(records: Records, most: int) -> list[Records]:
     Records that only count are not counted. The first shard has the tally.
     """
     parts = [(kind, part) for kind, parts in records.rows.items() for part in parts if part.height]
-    nulls = _Nulls()
-    name = _name_of_sessions(parts, nulls) if records.are_rows else None
+    known = _Texts()
+    name = _name_of_sessions(parts, known) if records.are_rows else None
     if name is None:
         return [records]
-    told, count = _numbered(parts, name)
-    if _share_speeches(told, nulls):
+    told, count = _numbered(parts, name, known)
+    if _share_speeches(told, known):
         return [records]
     shard_of = _in_shards(told, count, most)
     shards: list[dict[str, list[Rows]]] = [
@@ -67,7 +69,7 @@ def split(records: Records, most: int) -> list[Records]:
     return [Records(*pair, records.keep) for pair in zip(shards, tallies, strict=True)]
 
 
-def _name_of_sessions(parts: list[tuple[str, Rows]], nulls: _Nulls) -> str | None:
+def _name_of_sessions(parts: list[tuple[str, Rows]], known: _Texts) -> str | None:
     """The column that names the session of every record; null where none does, or rules look on.
 
     `log_metrics` lines are sought among the records of other sources, messages among the delays of
@@ -75,9 +77,9 @@ def _name_of_sessions(parts: list[tuple[str, Rows]], nulls: _Nulls) -> str | Non
     """
     for kind, part in parts:
         looks_on = kind == "chat" or bool(np.any(part.columns["plain"]))
-        if looks_on or (kind in OF_SPEECHES and _lacks(part, "speech_id", nulls)):
+        if looks_on or (kind in OF_SPEECHES and _lacks(part, "speech_id", known)):
             return None
-    texts = {name: _different(name, [part for _, part in parts], nulls) for name in NAMES}
+    texts = {name: _different(name, [part for _, part in parts], known) for name in NAMES}
     jobs = set(map(is_job, filter(None, texts["hook_session"])))
     if texts["job_id"] == {None} and True in jobs:
         return None if False in jobs or None in texts["hook_session"] else "hook_session"
@@ -85,42 +87,47 @@ def _name_of_sessions(parts: list[tuple[str, Rows]], nulls: _Nulls) -> str | Non
     return None if named is None or None in texts[named] else named
 
 
-def _different(name: str, parts: list[Rows], nulls: _Nulls) -> set[str | None]:
+def _different(name: str, parts: list[Rows], known: _Texts) -> set[str | None]:
     """The different texts of a column, null among them where any record has none."""
     held = [column for part in parts if (column := part.columns.get(name)) is not None]
     lists = {id(texts): texts for texts in map(texts_of, held)}
-    found = set(itertools.chain.from_iterable(lists.values())) - {None}
-    return found | ({None} if any(_lacks(part, name, nulls) for part in parts) else set())
+    listed = (known.of(texts).to_list() for texts in lists.values())
+    found = set(itertools.chain.from_iterable(listed)) - {None}
+    return found | ({None} if any(_lacks(part, name, known) for part in parts) else set())
 
 
-def _lacks(part: Rows, name: str, nulls: _Nulls) -> bool:
+def _lacks(part: Rows, name: str, known: _Texts) -> bool:
     """Whether a record has no text there."""
     column = part.columns.get(name)
     texts = texts_of(column)
+    if not known.of(texts).has_nulls():
+        return False
     if not isinstance(column, Coded):
-        return None in texts
-    are_null = nulls.among(texts)
-    return bool(are_null.any() and are_null[codes_of(column, part.height)].any())
+        return True
+    return bool(known.are_null(texts)[codes_of(column, part.height)].any())
 
 
-class _Nulls:
-    """Which texts are null: found once for those that the parts of one block share."""
+class _Texts:
+    """What is known of texts: found once for those that the parts of one block share."""
 
     def __init__(self) -> None:
-        self._found: dict[int, NDArray[np.bool_]] = {}
+        self._series: dict[int, tuple[Texts, pl.Series]] = {}
+        self._nulls: dict[int, NDArray[np.bool_]] = {}
 
-    def among(self, texts: Sequence[str | None]) -> NDArray[np.bool_]:
-        """Of each text whether it is null: what was told as null and as nothing may both be."""
-        if id(texts) not in self._found:
-            found, place = np.zeros(len(texts), np.bool_), -1
-            for _ in range(texts.count(None)):
-                place = texts.index(None, place + 1)
-                found[place] = True
-            self._found[id(texts)] = found
-        return self._found[id(texts)]
+    def of(self, texts: Texts) -> pl.Series:
+        """The texts themselves."""
+        if id(texts) not in self._series:
+            self._series[id(texts)] = (texts, series_of(texts))
+        return self._series[id(texts)][1]
+
+    def are_null(self, texts: Texts) -> NDArray[np.bool_]:
+        """Of each text whether it is null."""
+        if id(texts) not in self._nulls:
+            self._nulls[id(texts)] = self.of(texts).is_null().to_numpy()
+        return self._nulls[id(texts)]
 
 
-def _numbered(parts: list[tuple[str, Rows]], name: str) -> tuple[list[_Part], int]:
+def _numbered(parts: list[tuple[str, Rows]], name: str, known: _Texts) -> tuple[list[_Part], int]:
     """`parts` with the numbers of their sessions, and how many these are."""
     numbers, of_texts, told = Places(), dict[int, _Numbers](), []
     for kind, rows in parts:
@@ -128,37 +135,41 @@ def _numbered(parts: list[tuple[str, Rows]], name: str) -> tuple[list[_Part], in
         texts = texts_of(column)
         # Parts of one block share their texts.
         if id(texts) not in of_texts or not isinstance(column, Coded):
-            of_texts[id(texts)] = np.array([numbers[text] for text in texts], np.int32)
+            of_texts[id(texts)] = np.array(
+                [numbers[text] for text in known.of(texts).to_list()], np.int32
+            )
         told.append(_Part(kind, rows, column, of_texts[id(texts)]))
     return told, len(numbers)
 
 
-def _share_speeches(parts: list[_Part], nulls: _Nulls) -> bool:
+def _share_speeches(parts: list[_Part], known: _Texts) -> bool:
     """Whether several sessions have a speech id in common."""
-    owners: dict[int, tuple[Sequence[str | None], _Numbers]] = {}
+    owners: dict[int, tuple[pl.Series, _Numbers]] = {}
     for part in parts:
         column = part.rows.columns.get("speech_id")
         if column is None:
             continue
         texts, codes = texts_of(column), codes_of(column, part.rows.height)
-        _, owner = owners.setdefault(id(texts), (texts, np.full(len(texts), _NOBODY, np.int32)))
-        named = ~nulls.among(texts)[codes]
-        codes, sessions = codes[named], part.sessions[named]
-        known = owner[codes]
-        owner[codes] = np.where(known == _NOBODY, sessions, known)
+        ids = known.of(texts)
+        _, owner = owners.setdefault(id(texts), (ids, np.full(len(ids), _NOBODY, np.int32)))
+        sessions = part.sessions
+        if ids.has_nulls():
+            named = ~known.are_null(texts)[codes]
+            codes, sessions = codes[named], sessions[named]
+        owned = owner[codes]
+        owner[codes] = np.where(owned == _NOBODY, sessions, owned)
         if (owner[codes] != sessions).any():
             return True
     if not owners:
         return False
-    # Different texts with one hash would keep sessions together without need, and do no harm.
-    hashes = np.concatenate(
-        [np.fromiter(map(hash, texts), np.int64, len(texts)) for texts, _ in owners.values()]
-    )
     sessions = np.concatenate([owner for _, owner in owners.values()])
-    hashes, sessions = hashes[sessions != _NOBODY], sessions[sessions != _NOBODY]
-    order = np.argsort(hashes)
-    same = hashes[order[1:]] == hashes[order[:-1]]
-    return bool((same & (sessions[order[1:]] != sessions[order[:-1]])).any())
+    hashes = pl.concat([ids for ids, _ in owners.values()]).hash().to_numpy()
+    # Different texts of one hash would keep sessions together without need, and do no harm.
+    bits = int(sessions.max()).bit_length()
+    told = sessions != _NOBODY
+    pairs = np.sort((hashes[told] << np.uint64(bits)) | sessions[told].astype(np.uint64))
+    differ = pairs[1:] ^ pairs[:-1]
+    return bool(((differ != 0) & (differ >> np.uint64(bits) == 0)).any())
 
 
 _NOBODY = -1

@@ -9,10 +9,8 @@ was at hand it is missing, and all lines are left alone.
 
 from __future__ import annotations
 
-import zlib
 from typing import Any, NamedTuple
 
-from turnlat import columns
 from turnlat.blocks import Block, Place
 from turnlat.columns import Array, Coded, Joined, Packed, Rows
 from turnlat.readers import hook, production
@@ -23,9 +21,6 @@ try:
     import _turnlat_scan as scan  # type: ignore[import-not-found]  # compiled
 except ImportError:
     scan = None
-
-_LITTLE = 3_000_000
-"""What fewer bytes hold is worth no arrays, whose library takes longer to load."""
 
 IS_BUILT = scan is not None
 """Whether there is a fast path."""
@@ -38,13 +33,10 @@ class FastReader:
         self._scanner = scan.Scanner(layout())
         self._first: Block | None = None
         """The first block whose records are held."""
-        self._size = 0
-        """How many bytes all of them have."""
 
     def take(self, block: Block, collector: Collector) -> tuple[int, list[Place]]:
         """Take in what is sure of `block`: how many lines it has, and those that are left alone."""
         self._first = self._first or block
-        self._size += len(block.data)
         before = block.first_line - self._first.first_line
         count, ordinary, left = self._scanner.scan(block.data, before)
         collector.tally.other += ordinary
@@ -57,15 +49,13 @@ class FastReader:
         """Put all records that were taken in into `collector`."""
         if self._first is None:
             return
-        first, size = self._first, self._size
-        self._first, self._size = None, 0
+        first, self._first = self._first, None
         speeches, origins, found = self._scanner.taken()
-        shared = _Shared([text or None for text in speeches], _told(origins))
-        held = columns.listed if size < _LITTLE else _packed
+        shared = _Shared(Joined(speeches), _told(origins))
         for taken in map(_Taken._make, found):
             if taken.height:
                 kind = taken.layout
-                collector.add_rows(kind.kind, held(_rows(taken, shared, first)))
+                collector.add_rows(kind.kind, _packed(_rows(taken, shared, first)))
                 collector.tally.metric += taken.height
                 collector.tally.shapes[production.NAME if kind.plain else hook.NAME] += taken.height
 
@@ -89,7 +79,7 @@ class _Taken(NamedTuple):
 class _Shared(NamedTuple):
     """The texts that records of all kinds have in common."""
 
-    speeches: list[str | None]
+    speeches: Joined
     origins: dict[str, list[str | None]]
     """Of each column the text of each origin."""
 
@@ -111,7 +101,9 @@ def _rows(taken: _Taken, shared: _Shared, first: Block) -> Rows:
     }
     held |= {name: _coded(taken.origin, texts) for name, texts in shared.origins.items()}
     held |= {
-        "speech_id": _coded(taken.speech, shared.speeches),
+        "speech_id": Coded(Array(*taken.speech), shared.speeches)
+        if shared.speeches.lines
+        else None,
         "request_id": None if taken.requests is None else Joined(taken.requests[:-1]),
         "model_name": _coded(taken.model, models),
         "type": "vad_metrics" if kind.kind == "other" else None,
@@ -127,13 +119,12 @@ def _packed(rows: Rows) -> Rows:
     """`rows`, in little memory where they only count, and may be most of a log."""
     if "type" not in rows.columns:
         return rows
-    packed = {name: _packed_array(rows.columns[name]) for name in ("timestamp", "line")}
+    packed = {
+        name: Packed.of(column)
+        for name in ("timestamp", "line")
+        if isinstance(column := rows.columns[name], Array)
+    }
     return Rows(rows.height, rows.columns | packed, rows.before)
-
-
-def _packed_array(numbers: Array) -> Packed:
-    planes = scan.planes(numbers.data, int(numbers.type[1:]))
-    return Packed(zlib.compress(planes, 1), numbers.type)
 
 
 def _coded(codes: tuple[bytes, str], texts: list[str | None]) -> Coded | str | None:

@@ -157,9 +157,26 @@ cdef class Places:
         for number in range(self.count):
             self.find(number, &start, &size)
             found.append(PyUnicode_DecodeUTF8(<const char*>start, size, NULL))
+        self.forget()
+        return found
+
+    cdef bytes taken_lines(self):
+        """All texts, each in a line, the last one without its end; then as after `taken`."""
+        cdef Text start
+        cdef Py_ssize_t size
+        cdef uint32_t number
+        cdef Bytes lines = Bytes()
+        for number in range(self.count):
+            self.find(number, &start, &size)
+            lines.put(start, size)
+            lines.put(b"\n", 1)
+        lines.size -= self.count > 0
+        self.forget()
+        return lines.taken()
+
+    cdef void forget(self) noexcept:
         self.texts.size = self.ends.size = self.count = 0
         memset(self.table, 0, (self.mask + 1) * sizeof(uint32_t))
-        return found
 
 
 cdef uint64_t SEED = hash("turnlat") & 0xFFFFFFFFFFFFFFFF  # of its own in each process,
@@ -202,4 +219,19 @@ def planes(bytes numbers, Py_ssize_t size):
         before = number
         for byte in range(size):
             plane[byte * count + at] = <char>(step >> 8 * byte)
+    return found
+
+
+def unplaned(bytes planes, Py_ssize_t size):
+    """The numbers of `size` bytes whose steps `planes` told."""
+    cdef Py_ssize_t count = len(planes) // size, at
+    cdef int byte
+    cdef bytes found = PyBytes_FromStringAndSize(NULL, count * size)
+    cdef uint8_t* plane = <uint8_t*>PyBytes_AS_STRING(planes)
+    cdef char* start = PyBytes_AS_STRING(found)
+    cdef uint64_t number = 0
+    for at in range(count):
+        for byte in range(size):
+            number += <uint64_t>plane[byte * count + at] << 8 * byte
+        memcpy(start + at * size, &number, size)
     return found

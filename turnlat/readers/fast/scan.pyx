@@ -31,6 +31,7 @@ from turnlat.readers.fast.json cimport (
 )
 from turnlat.readers.fast.times cimport seconds_of
 
+include "arrow.pxi"
 include "columns.pxi"
 
 
@@ -214,7 +215,8 @@ cdef class Scanner:
 
     def taken(self):
         """All records since the last call: texts of speeches and of origins, and of each kind."""
-        return self.speeches.taken(), self.origins.taken(), [(<Kind>k).taken() for k in self.kinds]
+        kinds = [(<Kind>kind).taken() for kind in self.kinds]
+        return self.speeches.taken_lines(), self.origins.taken(), kinds
 
     cdef Text end_of_object(self, Text start, Text last) except? NULL:
         """Where a line ends that is one JSON object and no more; `values` has its fields then."""
