@@ -142,13 +142,17 @@ def chosen(rows: Rows, places: NDArray[np.int64]) -> Rows:
 
 def _chosen(column: Any, places: NDArray[np.int64]) -> Any:
     if isinstance(column, Coded):
-        return Coded(loaded(column.codes)[places], column.texts)
+        return Coded(_chosen(column.codes, places), column.texts)
     if isinstance(column, Joined):
         texts = bytes(column.lines).split(b"\n")
         return Joined(b"\n".join([texts[place] for place in places]))
     if isinstance(column, list):
         return [column[place] for place in places]
-    return column if column is None or isinstance(column, _SCALARS) else loaded(column)[places]
+    if isinstance(column, Packed):
+        return _chosen(column.unpacked(), places)
+    if isinstance(column, Array):
+        return Array(column.array()[places].data, column.type)
+    return column if column is None or isinstance(column, _SCALARS) else column[places]
 
 
 _SCALARS = (str, bool, int, float)

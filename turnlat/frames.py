@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from turnlat import columns
-from turnlat.columns import Coded, Joined, Packed, Places, Rows, Texts, texts_of
+from turnlat.columns import Array, Coded, Joined, Packed, Places, Rows, Texts, texts_of
 
 _TYPES: dict[type, pl.DataType] = {
     float: pl.Float64(),
@@ -18,8 +18,6 @@ _TYPES: dict[type, pl.DataType] = {
     str: pl.String(),
     bool: pl.Boolean(),
 }
-_OF_ARRAYS: dict[type, pl.DataType] = {float: pl.Float64(), int: pl.Int64(), bool: pl.Int8()}
-"""What arrays hold the values of each type as."""
 _NO_TEXTS = pl.Series([], dtype=pl.String)
 _NO_NAMES: Mapping[str, Names] = {}
 
@@ -219,22 +217,23 @@ def _of_one(value: Any, height: int, type_: type) -> pl.Series:
 
 
 def _of_arrays(values: Sequence[Any], type_: type, heights: Sequence[int]) -> pl.Series:
-    whole = pl.concat(
+    return pl.concat(
         _of_array(value, type_)
         if _is_array(value)
-        else pl.Series([value], dtype=_OF_ARRAYS[type_], strict=False).new_from_index(0, height)
+        else pl.Series([value], dtype=_TYPES[type_]).new_from_index(0, height)
         for value, height in zip(values, heights, strict=True)
     ).rechunk()
-    if type_ is bool:
-        truth = whole.alias("truth")
-        return truth.to_frame().select(pl.when(truth >= 0).then(truth == 1)).to_series()
-    return whole.fill_nan(None) if type_ is float else whole
 
 
 def _of_array(array: Any, type_: type) -> pl.Series:
-    """The values of one array; it is looked at where it lies, if it has the right type."""
-    unpacked = array.unpacked() if isinstance(array, Packed) else array
-    return pl.Series(unpacked).cast(_OF_ARRAYS[type_])
+    """The values of one array; those of the scanner are looked at where they lie."""
+    if isinstance(array, (Array, Packed, pl.Series)):
+        unpacked = array.unpacked() if isinstance(array, Packed) else array
+        return pl.Series(unpacked).cast(_TYPES[type_])
+    if type_ is bool:
+        truth = pl.Series("truth", array)
+        return truth.to_frame().select(pl.when(truth >= 0).then(truth == 1)).to_series()
+    return pl.Series(array, dtype=_TYPES[type_], nan_to_null=True)
 
 
 def _of_joined(values: Sequence[Joined | None], heights: Sequence[int]) -> pl.Series:

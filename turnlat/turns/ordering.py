@@ -14,14 +14,13 @@ def by(rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
 
     Most often the first column or two tell all, and the rest is in order then.
     """
-    order = rows.select(columns).with_row_index(_ROW)
+    order = told = rows[list(columns)].with_row_index(_ROW)
     for count in sorted({1, 2, len(columns)}):
         if _are_in_order(order, columns):
             break
+        order = told  # which is nearer to the order of time than what was tried
         for column in reversed(columns[:count]):
             order = order.sort(column, nulls_last=True, maintain_order=True)
-        if count == len(columns):
-            break
     return rows[order[_ROW]]
 
 

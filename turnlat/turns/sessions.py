@@ -54,7 +54,10 @@ def assign(coded: CodedFrames) -> Assigned:
     """Add `session`, `session_rank` (0 is the best key) and `ids_repeated` to every frame."""
     names = coded.names["origins"]
     jobs = names.str.starts_with(_JOB)
-    keyed = {kind: _named(_with_job(frame, jobs)) for kind, frame in coded.frames.items()}
+    frames = coded.frames
+    if jobs.any():
+        frames = {kind: _with_job(frame, jobs) for kind, frame in frames.items()}
+    keyed = {kind: _named(frame) for kind, frame in frames.items()}
     if any(frame["session"].null_count() for frame in keyed.values()):
         keyed, names = _placed(keyed, names)
     doubtful = _ids_of_several(keyed, len(coded.names["speeches"]))
@@ -71,7 +74,7 @@ def is_job(session: str) -> bool:
 
 def _with_job(frame: pl.DataFrame, jobs: pl.Series) -> pl.DataFrame:
     """`frame` with the job's id as such where a hook writes it as its session."""
-    if not frame["hook_session"].count() or not jobs.any():
+    if not frame["hook_session"].count():
         return frame
     job = pl.when(pl.lit(jobs).gather(pl.col("hook_session"))).then("hook_session")
     return frame.with_columns(job_id=pl.coalesce("job_id", job))
@@ -79,6 +82,8 @@ def _with_job(frame: pl.DataFrame, jobs: pl.Series) -> pl.DataFrame:
 
 def _named(frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` with the best name as `session`; none is looked at that no record has or needs."""
+    if not frame.height:
+        return frame.hstack(_OF_NONE)
     rank = pl.lit(None, dtype=pl.Int32)
     known = []
     for name in NAMES:
@@ -93,6 +98,11 @@ def _named(frame: pl.DataFrame) -> pl.DataFrame:
         rank = told if alone else pl.when(pl.col(name).is_not_null()).then(told).otherwise(rank)
     session = pl.coalesce(known) if known else pl.lit(None, dtype=pl.UInt32)
     return frame.with_columns(session=session, session_rank=rank, ids_repeated=pl.lit(value=False))
+
+
+_OF_NONE = pl.DataFrame(
+    schema={"session": pl.UInt32, "session_rank": pl.Int32, "ids_repeated": pl.Boolean}
+)
 
 
 def _placed(keyed: Frames, names: pl.Series) -> tuple[Frames, pl.Series]:

@@ -49,17 +49,57 @@ cdef enum:
     SHORT = 12
     MOST_BYTES = 0x7FFFFFFF  # in which a view can find its text
 
-FORMATS = {"f8": b"g", "f4": b"f", "i8": b"l", "i1": b"c", "u1": b"C", "u2": b"S", "u4": b"I"}
+FORMATS = {"f8": b"g", "f4": b"f", "i8": b"l", "i1": b"b", "u1": b"C", "u2": b"S", "u4": b"I"}
+
+ctypedef fused Float:
+    float
+    double
 
 
 def exported(data, str type_):
-    """The numbers that lie in `data`, none of them null, as a schema and an array of Arrow's."""
+    """The numbers or truth values that lie in `data`, as a schema and an array of Arrow's.
+
+    A NaN is null, and so is a truth value of `NO_TRUTH`.
+    """
     capsules = schema, array = new_schema(FORMATS[type_]), new_array(data)
     cdef ArrowArray* numbers = <ArrowArray*>PyCapsule_GetPointer(array, "arrow_array")
     cdef Held* held = <Held*>numbers.private_data
     held.buffers[1] = held.bytes.buf
     numbers.length, numbers.n_buffers = held.bytes.len // int(type_[1:]), 2
+    if type_ == "f8":
+        leave_out_nan(numbers, held, <double*>held.bytes.buf)
+    elif type_ == "f4":
+        leave_out_nan(numbers, held, <float*>held.bytes.buf)
+    elif type_ == "i1":
+        put_truths(numbers, held)
     return capsules
+
+
+cdef int leave_out_nan(ArrowArray* array, Held* held, Float* numbers) except -1:
+    cdef Py_ssize_t at
+    for at in range(array.length):
+        array.null_count += numbers[at] != numbers[at]
+    if not array.null_count:
+        return 0
+    cdef uint8_t* are_there = room_for(held, array.length // 8 + 1)
+    for at in range(array.length):
+        are_there[at // 8] |= (numbers[at] == numbers[at]) << at % 8
+    held.buffers[0] = are_there
+    return 0
+
+
+cdef int put_truths(ArrowArray* array, Held* held) except -1:
+    """Put one bit for each byte."""
+    cdef int8_t* truths = <int8_t*>held.bytes.buf
+    cdef Py_ssize_t at, size = array.length // 8 + 1
+    cdef uint8_t* are_there = room_for(held, 2 * size)
+    cdef uint8_t* are_true = are_there + size
+    for at in range(array.length):
+        are_there[at // 8] |= (truths[at] != NO_TRUTH) << at % 8
+        are_true[at // 8] |= (truths[at] == 1) << at % 8
+        array.null_count += truths[at] == NO_TRUTH
+    held.buffers[0], held.buffers[1] = are_there, are_true
+    return 0
 
 
 def exported_texts(data):
@@ -74,11 +114,8 @@ def exported_texts(data):
     if held.bytes.len > MOST_BYTES:
         raise OverflowError
     cdef Py_ssize_t count = lines_of(first, last), number
-    cdef View* views = <View*>calloc(1, count * sizeof(View) + (count + 7) // 8)
-    if views is NULL:
-        raise MemoryError
+    cdef View* views = <View*>room_for(held, count * sizeof(View) + count // 8 + 1)
     cdef uint8_t* are_there = <uint8_t*>(views + count)
-    held.made = views
     for number in range(count):
         end = <Text>memchr(start, c"\n", last - start) if number < count - 1 else last
         if end > start:
@@ -143,6 +180,14 @@ cdef object new_array(data):
     array.buffers, array.private_data = held.buffers, held
     array.release = release_array
     return capsule
+
+
+cdef uint8_t* room_for(Held* held, Py_ssize_t size) except NULL:
+    """Zeros that last as long as the array."""
+    held.made = calloc(1, size)
+    if held.made is NULL:
+        raise MemoryError
+    return <uint8_t*>held.made
 
 
 cdef void release_schema(ArrowSchema* schema) noexcept:
