@@ -22,6 +22,13 @@ _CLOCKED = ("llm_offset", "tool_gap", "sentence_gap", "remainder", "longest_sile
 """Components that span clock times rather than a component's own stopwatch."""
 
 
+_OF_CALLS = (_TURN, "started_at", "first_at", "ttft", "model_name")
+_OF_AUDIO = (
+    _TURN, "fills", "started_at", "first_at", "ttfb", "audio_duration", "model_name", "stopped",
+    "heard_at", "held",
+)  # fmt: skip
+
+
 def of_speaking(stitched: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     """The turns of `stitched`, one row each, with the wait and its components.
 
@@ -30,8 +37,9 @@ def of_speaking(stitched: pl.DataFrame, frames: Frames) -> pl.DataFrame:
     whose records carry no durations keeps nulls: a partial sum would look fast.
     """
     count = stitched.height
-    calls = frames["llm"].filter(~pl.col("fills") & pl.col(_TURN).is_not_null())
-    audible = frames["tts"].filter(pl.col("audible") & pl.col(_TURN).is_not_null())
+    llm, tts = frames["llm"], frames["tts"]
+    calls = llm[list(_OF_CALLS)].filter(~llm["fills"] & llm[_TURN].is_not_null())
+    audible = tts[list(_OF_AUDIO)].filter(tts["audible"] & tts[_TURN].is_not_null())
     first = _first_audio(audible.filter(~pl.col("fills")), count)
     return (
         pl.concat([stitched, _first_call(calls, count), first], how="horizontal")

@@ -25,7 +25,7 @@ def identified(frames: Frames) -> Frames:
 
     In a session they are in the order of the ids.
     """
-    told = pl.concat([frames[kind].select("speech_id", "session") for kind in OF_SPEECHES])
+    told = pl.concat([frames[kind][["speech_id", "session"]] for kind in OF_SPEECHES])
     ids, session = told["speech_id"], told["session"]
     same_id = rows_of(ids, after_last(ids))[ids]
     if (session != session[same_id]).any():
@@ -57,7 +57,7 @@ def of(frames: Frames) -> pl.DataFrame:
     audio that somebody heard; `eou_at`, `decided_at` and `stopped` are null without an EOU.
     `steps_apart`: the session is of LiveKit 1.0 or 1.1.
     """
-    records = pl.concat([frames[kind].select("speech", *_OF_RECORDS) for kind in OF_SPEECHES])
+    records = pl.concat([frames[kind][["speech", *_OF_RECORDS]] for kind in OF_SPEECHES])
     records = records.drop_nulls("speech")
     count = after_last(records["speech"])
     speeches = [
@@ -169,10 +169,15 @@ def _of_llm(llm: pl.DataFrame, count: int) -> pl.DataFrame:
     )
 
 
+_OF_AUDIO = (
+    "speech", "timestamp", "first_start", "first_at", "acquire_time", "audio_duration",
+)  # fmt: skip
+
+
 def _of_tts(tts: pl.DataFrame, count: int) -> pl.DataFrame:
     pieces = tts.drop_nulls("speech")
     groups = Groups(pieces["speech"], count)
-    audible = pieces.filter("audible")
+    audible = pieces[list(_OF_AUDIO)].filter(pieces["audible"])
     heard = Groups(audible["speech"], count)
     first = heard.first(audible.select(first_audio=pl.coalesce("first_at", "timestamp")))
     reduced = heard.reduce(

@@ -55,11 +55,8 @@ def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
 
     `agent_spoke_at` began, and ended, before this turn was decided.
     """
-    turns = ordering.by(
-        speeches.filter("has_eou").select("speech", "session", "decided_at"),
-        "session",
-        "decided_at",
-    )
+    turns = _of_turns(speeches, "speech", "session", "decided_at")
+    turns = ordering.by(turns, "session", "decided_at")
     beside = turns.select(
         previous_decided=_beside("decided_at", 1), next_turn=_beside("speech", -1)
     )
@@ -70,8 +67,8 @@ def _with_previous(speeches: pl.DataFrame) -> pl.DataFrame:
 def _agent_spoke(speeches: pl.DataFrame, turns: pl.DataFrame) -> pl.Series:
     """Of each turn, when the agent last began to speak unasked and was done before."""
     unasked = (
-        speeches.filter(~pl.col("has_eou") & pl.col("speaks"))
-        .select("session", "audio_end", "first_audio")
+        speeches[["session", "audio_end", "first_audio"]]
+        .filter(~speeches["has_eou"] & speeches["speaks"])
         .drop_nulls()
         .sort("audio_end")
     )
@@ -124,28 +121,36 @@ def _beside(name: str, rows: int) -> pl.Expr:
     return pl.when(session == session.shift(rows)).then(pl.col(name).shift(rows))
 
 
+def _of_turns(speeches: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """Some columns of the speeches that have an EOU; all columns are many."""
+    return speeches[list(columns)].filter(speeches["has_eou"])
+
+
 def _candidates(speeches: pl.DataFrame, at: str, since: str) -> pl.DataFrame:
     """Speeches without EOU, each with the last turn of its session that began before it.
 
     That is the last one whose `since` is not after the speech's `at`; its columns are `turn_…`.
     """
-    loose = speeches.filter(~pl.col("has_eou") & ~pl.col("inferred")).drop_nulls(at)
-    turns = speeches.filter("has_eou").select("session", since, turn_speech="speech")
+    loose = speeches[["session", "speech", at]].filter(
+        ~speeches["has_eou"] & ~speeches["inferred"]
+    )
     found = (
-        loose.sort(at)
+        loose.drop_nulls(at)
+        .sort(at)
         .join_asof(
-            turns.drop_nulls(since).sort(since),
+            _of_turns(speeches, "session", "speech", since).drop_nulls(since).sort(since),
             left_on=at,
             right_on=since,
             by="session",
-            suffix="_turn",
+            suffix="_of_turn",
             check_sortedness=False,
         )
-        .drop_nulls("turn_speech")
+        .drop_nulls("speech_of_turn")
     )
+    number = found["speech_of_turn"].alias("turn_speech")
     known = [name for name in _OF_TURN if name in speeches.columns]
-    turn = speeches.select(pl.col(known).name.prefix("turn_"))
-    return found.hstack(turn[found["turn_speech"]])
+    turn = speeches.select(pl.col(known).name.prefix("turn_"))[number]
+    return pl.concat([speeches[found["speech"]], number.to_frame(), turn], how="horizontal")
 
 
 _OF_TURN = (
@@ -217,7 +222,9 @@ def _fillers(speeches: pl.DataFrame) -> pl.DataFrame:
     These are `say()`, also where a continuation took it in on the way to the answer, and what a
     tool generated: it starts after the EOU, as no preemptive attempt does.
     """
-    answers = speeches.filter(pl.col("continues") & pl.col("speaks") & (pl.col("llm_calls") > 0))
+    answers = speeches[["taken_by", "first_audio"]].filter(
+        speeches["continues"] & speeches["speaks"] & (speeches["llm_calls"] > 0)
+    )
     continued = least(answers["taken_by"], answers["first_audio"], speeches.height)
     turns = speeches.with_columns(
         answer_audio=pl.coalesce(pl.when("speaks").then("first_audio"), continued)
@@ -255,15 +262,16 @@ def _near_next_stop(speeches: pl.DataFrame) -> pl.DataFrame:
     Near is from `PREEMPTIVE_LEAD` before that user stopped until that EOU.
     """
     turns = (
-        speeches.filter("has_eou")
+        _of_turns(speeches, "session", "eou_at", "user_from")
         .select("session", "eou_at", opens=pl.col("user_from") - PREEMPTIVE_LEAD)
         .drop_nulls("eou_at")
         .sort("eou_at")
     )
-    generated = speeches.filter(~pl.col("has_eou")).drop_nulls("llm_start").sort("llm_start")
+    generated = speeches[["session", "speech", "llm_start"]].filter(~speeches["has_eou"])
+    generated = generated.drop_nulls("llm_start").sort("llm_start")
     if not generated.height:
         return speeches.with_columns(near_next_stop=pl.lit(value=False))
-    next_turn = generated.select("session", "speech", "llm_start").join_asof(
+    next_turn = generated.join_asof(
         turns,
         left_on="llm_start",
         right_on="eou_at",
@@ -277,8 +285,8 @@ def _near_next_stop(speeches: pl.DataFrame) -> pl.DataFrame:
 
 def outcomes(speeches: pl.DataFrame) -> pl.DataFrame:
     """Add `outcome` to the speeches that no turn took in, as it stands without realtime models."""
-    speaking = speeches.filter("speaks")["turn_speech"]
-    synthesised = speeches.filter(pl.col("tts_segments") > 0)["session"]
+    speaking = speeches["turn_speech"].filter(speeches["speaks"])
+    synthesised = speeches["session"].filter(speeches["tts_segments"] > 0)
     measured = pl.col("session").is_in(synthesised.unique().implode())
     guessed = ~pl.col("acquires") & ~pl.col("states_known")
     attempt = pl.col("near_next_stop") & guessed & pl.col("speaks")

@@ -176,8 +176,9 @@ def _time(name: str) -> pl.Expr:
 def _parts(stitched: pl.DataFrame) -> pl.DataFrame:
     """What the speeches of each turn brought into it."""
     flags = ("continues", "fills", "neighbours_unknown")
+    turn, count = stitched[_TURN], stitched.height
     return pl.DataFrame(
-        {f"any_{flag}": marked(stitched.filter(flag)[_TURN], stitched.height) for flag in flags}
+        {f"any_{flag}": marked(turn.filter(stitched[flag]), count) for flag in flags}
     )
 
 
