@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import typer
 
 from turnlat import __version__
-from turnlat.commands import (
-    analyze,
-    check,
-    compare,
-    configuration,
-    formats,
-    hook,
-    show,
-    watch,
-)
+from turnlat.commands import configuration
 from turnlat.commands.console import ReaderGoneError, say
 from turnlat.commands.values import spare_pydantic
 from turnlat.errors import ExitCode, TurnlatError
 
-app = typer.Typer(
-    name="turnlat",
-    add_completion=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TURNLAT"},
-)
-app.command("analyze")(analyze.analyze)
-app.command("check")(check.check)
-app.command("compare")(compare.compare)
-app.command("show")(show.show)
-app.command("watch")(watch.watch)
-app.command("formats")(formats.formats)
-app.command("hook")(hook.hook)
+COMMANDS = ("analyze", "check", "compare", "show", "watch", "formats", "hook")
+"""Each is a function of its module, both of that name; only the one that runs is loaded."""
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001
@@ -44,7 +25,6 @@ def _show_version(value: bool) -> None:  # noqa: FBT001
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def turnlat(
     context: typer.Context,
     version: Annotated[  # noqa: ARG001
@@ -92,18 +72,38 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    command = typer.main.get_command(app)
+    command = _made([name for name in arguments[:1] if name in COMMANDS] or COMMANDS)
     spare_pydantic(command)
-    commands = getattr(command, "commands", {})
-    known = {name: [p.name for p in one.params if p.name] for name, one in commands.items()}
     try:
         result: object = command.main(
             arguments,
             prog_name="turnlat",
             standalone_mode=False,
-            default_map=configuration.default_map(known),
+            default_map=configuration.default_map(_options),
         )
     except SystemExit as end:
         # typer ends with 1 where the reader of its help has left; only a failed check may.
         raise ReaderGoneError from end
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def _made(names: Iterable[str]) -> Any:
+    """The command line with some of its commands."""
+    app = typer.Typer(
+        name="turnlat",
+        add_completion=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TURNLAT"},
+    )
+    app.callback(invoke_without_command=True)(turnlat)
+    for name in names:
+        module = importlib.import_module(f"turnlat.commands.{name}")
+        app.command(name)(getattr(module, name))
+    return typer.main.get_command(app)
+
+
+def _options() -> dict[str, list[str]]:
+    """The options of each command."""
+    commands = _made(COMMANDS).commands
+    return {name: [p.name for p in one.params if p.name] for name, one in commands.items()}

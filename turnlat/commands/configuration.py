@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ from turnlat.errors import UsageError
 FILES = ("turnlat.toml", "pyproject.toml")
 
 
-def default_map(known: Mapping[str, Collection[str]]) -> dict[str, Any]:
+def default_map(options: Callable[[], Mapping[str, Collection[str]]]) -> dict[str, Any]:
     """The options of each command, as the configuration in this folder sets them.
 
-    `known` has the options of each command. Raises `UsageError` where the file is no TOML, or
+    `options` gives those that each command has. Raises `UsageError` where the file is no TOML, or
     names what is not among them.
     """
     for name in FILES:
@@ -28,6 +28,7 @@ def default_map(known: Mapping[str, Collection[str]]) -> dict[str, Any]:
         if tables is not None:
             if not isinstance(tables, dict):
                 raise UsageError(f"{name}: [tool.turnlat] is no table of commands")
+            known = options() if tables else {}
             return {
                 command: _options(name, command, value, known) for command, value in tables.items()
             }

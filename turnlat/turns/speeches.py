@@ -10,7 +10,7 @@ import itertools
 import polars as pl
 
 from turnlat.turns import ordering
-from turnlat.turns.numbering import Groups, after_last, marked, rows_of, same
+from turnlat.turns.numbering import Groups, after_last, marked, rows_of, same, total
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 _USED = ("room_id", "hook_session", "container", "pid", "log", "request_id")
@@ -184,7 +184,7 @@ def _of_tts(tts: pl.DataFrame, count: int) -> pl.DataFrame:
         audible,
         last_tts_start=pl.col("first_start").max(),
         acquires=pl.col("acquire_time").is_not_null().any(),
-        audio_end=pl.col("audio_duration").sum(),
+        audio_end=total("audio_duration"),
     )
     return pl.concat(
         [

@@ -131,9 +131,7 @@ def _candidates(speeches: pl.DataFrame, at: str, since: str) -> pl.DataFrame:
 
     That is the last one whose `since` is not after the speech's `at`; its columns are `turn_…`.
     """
-    loose = speeches[["session", "speech", at]].filter(
-        ~speeches["has_eou"] & ~speeches["inferred"]
-    )
+    loose = speeches[["session", "speech", at]].filter(~speeches["has_eou"] & ~speeches["inferred"])
     found = (
         loose.drop_nulls(at)
         .sort(at)
