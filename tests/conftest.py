@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
 """CI repeats the same examples, so that a failure is the change's; a developer's run explores."""
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS / "support"))

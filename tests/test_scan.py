@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from logs import eou, plain
 
 from turnlat.blocks import Block, Place
-from turnlat.columns import Array, Packed
+from turnlat.columns import Array, Joined, Packed
 from turnlat.readers import LineReader, Options, fast
 from turnlat.records import LATEST_TIMESTAMP, Collector, Records
 
@@ -191,14 +191,31 @@ def test_a_packed_array_is_what_it_was(times: list[float], lines: list[int]) -> 
     st.sampled_from(["f8", "f4", "i8", "i1", "u1", "u2", "u4"]),
     st.integers(0, 50),
     st.integers(0, 9),
-    st.binary(min_size=409, max_size=409),
+    st.lists(
+        st.sampled_from([b"\0" * 8, b"\1" * 8, b"\xff" * 8]) | st.binary(min_size=8), min_size=52
+    ),
 )
 def test_polars_and_numpy_see_the_same_array(
-    type_: str, count: int, start: int, data: bytes
+    type_: str, count: int, start: int, words: list[bytes]
 ) -> None:
-    end = start + count * int(type_[1:])
-    array = Array(memoryview(data)[start:end], type_)
-    assert pl.Series(array).to_numpy().tobytes() == array.array().tobytes() == data[start:end]
+    data = b"".join(words)[start : start + count * int(type_[1:])]
+    array = Array(memoryview(data), type_)
+    values: list[float | None] = array.array().tolist()
+    if type_ == "i1":
+        values = [None if value == -1 else value == 1 for value in values]
+    wanted = [None if value != value else value for value in values]  # noqa: PLR0124  # NaN is null
+    found = pl.Series(array)
+    assert found.to_list() == wanted
+    assert found.null_count() == wanted.count(None)
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\n", codec="utf-8")), min_size=1))
+def test_polars_sees_the_texts_of_lines(texts: list[str]) -> None:
+    lines = memoryview(b"..." + "\n".join(texts).encode())[3:]
+    found = pl.Series(Joined(lines))
+    assert found.to_list() == [text or None for text in texts]
+    assert found.null_count() == texts.count("")
+    assert found.reverse().sort().to_list() == sorted(found, key=lambda text: (text or "").encode())
 
 
 def test_an_array_keeps_its_bytes_until_nobody_looks_at_them() -> None:
