@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import sys
@@ -226,6 +227,20 @@ def test_an_array_keeps_its_bytes_until_nobody_looks_at_them() -> None:
     del part
     assert sys.getrefcount(data) == count
     Array(data, "u1").__arrow_c_array__()  # which nobody takes
+    assert sys.getrefcount(data) == count
+
+
+def test_a_thread_without_pythons_lock_need_not_wait_for_it() -> None:
+    data = bytes(bytearray(8))
+    count = sys.getrefcount(data)
+    _, capsule = Array(data, "f8").__arrow_c_array__()
+    pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    array = pointer_of(capsule, b"arrow_array")
+    release = ctypes.c_void_p.from_address(array + 64).value
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(release)(array)  # which lets go of the lock
+    assert sys.getrefcount(data) == count + 1
+    Array(b"", "f8").__arrow_c_array__()  # frees what waits
     assert sys.getrefcount(data) == count
 
 

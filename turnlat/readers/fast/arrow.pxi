@@ -5,7 +5,16 @@ https://arrow.apache.org/docs/format/CDataInterface.html tells what each field m
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from cpython.pythread cimport (
+    PyThread_acquire_lock,
+    PyThread_allocate_lock,
+    PyThread_release_lock,
+    PyThread_type_lock,
+)
 from libc.stdlib cimport calloc
+
+cdef extern from "Python.h":
+    bint PyGILState_Check() nogil
 
 cdef enum:
     ARROW_FLAG_NULLABLE = 2
@@ -18,7 +27,7 @@ cdef struct ArrowSchema:
     int64_t n_children
     ArrowSchema** children
     ArrowSchema* dictionary
-    void (*release)(ArrowSchema*) noexcept
+    void (*release)(ArrowSchema*) noexcept nogil
     void* private_data
 
 cdef struct ArrowArray:
@@ -30,7 +39,7 @@ cdef struct ArrowArray:
     const void** buffers
     ArrowArray** children
     ArrowArray* dictionary
-    void (*release)(ArrowArray*) noexcept
+    void (*release)(ArrowArray*) noexcept nogil
     void* private_data
 
 cdef struct Held:  # what an array keeps until it is released
@@ -38,6 +47,7 @@ cdef struct Held:  # what an array keeps until it is released
     void* made  # in memory of its own
     const void* buffers[4]
     int64_t size  # of the bytes
+    Held* next  # of those that wait
 
 cdef struct View:  # of a text; a short one lies in it
     uint32_t size
@@ -48,6 +58,9 @@ cdef struct View:  # of a text; a short one lies in it
 cdef enum:
     SHORT = 12
     MOST_BYTES = 0x7FFFFFFF  # in which a view can find its text
+
+cdef Held* waiting = NULL  # released by threads of polars, which must not wait for Python's lock
+cdef PyThread_type_lock waiting_lock = PyThread_allocate_lock()
 
 FORMATS = {"f8": b"g", "f4": b"f", "i8": b"l", "i1": b"b", "u1": b"C", "u2": b"S", "u4": b"I"}
 
@@ -165,6 +178,7 @@ cdef object new_schema(bytes format_):
 
 cdef object new_array(data):
     """An array that keeps `data`; where its buffers are, remains to be told."""
+    free_waiting()
     cdef ArrowArray* array = <ArrowArray*>calloc(1, sizeof(ArrowArray))
     if array is NULL:
         raise MemoryError
@@ -190,16 +204,39 @@ cdef uint8_t* room_for(Held* held, Py_ssize_t size) except NULL:
     return <uint8_t*>held.made
 
 
-cdef void release_schema(ArrowSchema* schema) noexcept:
+cdef void release_schema(ArrowSchema* schema) noexcept nogil:
     schema.release = NULL
 
 
-cdef void release_array(ArrowArray* array) noexcept with gil:
+cdef void release_array(ArrowArray* array) noexcept nogil:
+    global waiting
     cdef Held* held = <Held*>array.private_data
+    array.release = NULL
+    if PyGILState_Check():
+        with gil:
+            free_held(held)
+        return
+    PyThread_acquire_lock(waiting_lock, 1)
+    held.next, waiting = waiting, held
+    PyThread_release_lock(waiting_lock)
+
+
+cdef void free_waiting() noexcept:
+    global waiting
+    cdef Held* held
+    cdef Held* done
+    PyThread_acquire_lock(waiting_lock, 1)
+    held, waiting = waiting, NULL
+    PyThread_release_lock(waiting_lock)
+    while held is not NULL:
+        done, held = held, held.next
+        free_held(done)
+
+
+cdef void free_held(Held* held) noexcept:
     PyBuffer_Release(&held.bytes)
     free(held.made)
     free(held)
-    array.release = NULL
 
 
 cdef void free_schema(object capsule) noexcept:
