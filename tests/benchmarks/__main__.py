@@ -93,6 +93,7 @@ def compare(shape: str, megabytes: int, rounds: int, folder: Path) -> None:
     """Print the table of one log."""
     log = folder / f"{shape}-{megabytes}.jsonl"
     truth = percentiles(write(log, Plan(shape, megabytes * 1_000_000)).waits)
+    os.sync()  # nobody is to write it to the disk while tools are timed
     tools = ["turnlat", *RIVALS]
     seconds: dict[str, list[float]] = {tool: [] for tool in tools}
     for _ in range(rounds):

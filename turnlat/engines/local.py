@@ -29,7 +29,7 @@ _AS_IT_IS = Options()
 WHOLE_RECORDS = 1_000_000
 """So many records make their turns together in less memory than anybody misses."""
 
-SHARD_RECORDS = 240_000
+SHARD_RECORDS = 200_000
 """How many of yet more records do: a shard takes some hundredths of a second, however small."""
 
 
