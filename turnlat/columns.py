@@ -136,13 +136,20 @@ def codes_of(column: Any, height: int) -> NDArray[np.integer[Any]]:
 
 def chosen(rows: Rows, places: NDArray[np.int64]) -> Rows:
     """The rows at some places."""
-    columns = {name: _chosen(column, places) for name, column in rows.columns.items()}
+    codes: dict[int, Any] = {}  # several columns may have them in common
+    for column in rows.columns.values():
+        if isinstance(column, Coded) and id(column.codes) not in codes:
+            codes[id(column.codes)] = _chosen(column.codes, places)
+    columns = {
+        name: Coded(codes[id(column.codes)], column.texts)
+        if isinstance(column, Coded)
+        else _chosen(column, places)
+        for name, column in rows.columns.items()
+    }
     return Rows(len(places), columns, rows.before)
 
 
 def _chosen(column: Any, places: NDArray[np.int64]) -> Any:
-    if isinstance(column, Coded):
-        return Coded(_chosen(column.codes, places), column.texts)
     if isinstance(column, Joined):
         texts = bytes(column.lines).split(b"\n")
         return Joined(b"\n".join([texts[place] for place in places]))

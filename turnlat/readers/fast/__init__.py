@@ -99,13 +99,12 @@ def _rows(taken: _Taken, shared: _Shared, first: Block) -> Rows:
         name: Array(*column) if isinstance(column, tuple) else column
         for name, column in taken.columns.items()
     }
-    held |= {name: _coded(taken.origin, texts) for name, texts in shared.origins.items()}
+    origin, speech = Array(*taken.origin), Coded(Array(*taken.speech), shared.speeches)
+    held |= {name: _coded(origin, texts) for name, texts in shared.origins.items()}
     held |= {
-        "speech_id": Coded(Array(*taken.speech), shared.speeches)
-        if shared.speeches.lines
-        else None,
+        "speech_id": speech if shared.speeches.lines else None,
         "request_id": None if taken.requests is None else Joined(taken.requests[:-1]),
-        "model_name": _coded(taken.model, models),
+        "model_name": _coded(Array(*taken.model), models),
         "type": "vad_metrics" if kind.kind == "other" else None,
         "source": first.source,
         "log": first.log,
@@ -127,8 +126,8 @@ def _packed(rows: Rows) -> Rows:
     return Rows(rows.height, rows.columns | packed, rows.before)
 
 
-def _coded(codes: tuple[bytes, str], texts: list[str | None]) -> Coded | str | None:
+def _coded(codes: Array, texts: list[str | None]) -> Coded | str | None:
     """A column of the texts at some places; the only text, or null where there is none."""
     if texts.count(None) == len(texts):
         return None
-    return texts[0] if len(texts) == 1 else Coded(Array(*codes), texts)
+    return texts[0] if len(texts) == 1 else Coded(codes, texts)
