@@ -26,11 +26,13 @@ Parts = list[tuple[list[Any], str]]
 def _parts(type_: type) -> st.SearchStrategy[Parts]:
     """The values of some parts, and how each of them is held."""
     value = st.none() | _VALUES[type_]
-    held = st.sampled_from(["list", "compact", "joined"] if type_ is str else ["list", "compact"])
+    held = st.sampled_from(["list", "compact", "one", *(["joined"] if type_ is str else [])])
     return st.lists(st.tuples(st.lists(value, min_size=1, max_size=4), held), min_size=1)
 
 
 def _held(type_: type, values: list[Any], how: str) -> Any:
+    if how == "one" and values.count(values[0]) == len(values):
+        return values[0]
     lines = "\n".join(value or "" for value in values) if how == "joined" else ""
     if how == "joined" and lines.count("\n") == len(values) - 1 and "" not in values:
         return Joined(lines.encode())

@@ -230,6 +230,10 @@ def test_an_array_keeps_its_bytes_until_nobody_looks_at_them() -> None:
     assert sys.getrefcount(data) == count
 
 
+RELEASE = 8 * ctypes.sizeof(ctypes.c_void_p)
+"""Where Arrow's structure has the function that releases it."""
+
+
 def test_a_thread_without_pythons_lock_need_not_wait_for_it() -> None:
     data = bytes(bytearray(8))
     count = sys.getrefcount(data)
@@ -237,7 +241,7 @@ def test_a_thread_without_pythons_lock_need_not_wait_for_it() -> None:
     pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     array = pointer_of(capsule, b"arrow_array")
-    release = ctypes.c_void_p.from_address(array + 64).value
+    release = ctypes.c_void_p.from_address(array + RELEASE).value
     ctypes.CFUNCTYPE(None, ctypes.c_void_p)(release)(array)  # which lets go of the lock
     assert sys.getrefcount(data) == count + 1
     Array(b"", "f8").__arrow_c_array__()  # frees what waits

@@ -65,7 +65,7 @@ def _codes(column: Any, height: int) -> pl.Series:
         return pl.Series(column.codes).cast(pl.UInt32)
     if isinstance(column, list):
         return pl.int_range(height, dtype=pl.UInt32, eager=True)
-    return pl.Series([0], dtype=pl.UInt32).new_from_index(0, height)
+    return _repeated(0, pl.UInt32(), height)
 
 
 def _key(column: Any) -> Hashable:
@@ -213,14 +213,16 @@ def _of_one(value: Any, height: int, type_: type) -> pl.Series:
         return _of_coded([value], [height])
     if isinstance(value, list):
         return pl.Series(value, dtype=_TYPES[type_])
-    return pl.Series([value], dtype=_TYPES[type_]).new_from_index(0, height)
+    return _repeated(value, _TYPES[type_], height)
+
+
+def _repeated(value: object, type_: pl.DataType, height: int) -> pl.Series:
+    return pl.Series([value], dtype=type_).new_from_index(0, height)
 
 
 def _of_arrays(values: Sequence[Any], type_: type, heights: Sequence[int]) -> pl.Series:
     return pl.concat(
-        _of_array(value, type_)
-        if _is_array(value)
-        else pl.Series([value], dtype=_TYPES[type_]).new_from_index(0, height)
+        _of_array(value, type_) if _is_array(value) else _repeated(value, _TYPES[type_], height)
         for value, height in zip(values, heights, strict=True)
     ).rechunk()
 
@@ -237,9 +239,8 @@ def _of_array(array: Any, type_: type) -> pl.Series:
 
 
 def _of_joined(values: Sequence[Joined | None], heights: Sequence[int]) -> pl.Series:
-    nothing = pl.Series([None], dtype=pl.String)
     return pl.concat(
-        pl.Series(value) if isinstance(value, Joined) else nothing.new_from_index(0, height)
+        _repeated(None, pl.String(), height) if value is None else pl.Series(value)
         for value, height in zip(values, heights, strict=True)
     )
 

@@ -27,6 +27,7 @@ _OF_AUDIO = (
     _TURN, "fills", "started_at", "first_at", "ttfb", "audio_duration", "model_name", "stopped",
     "heard_at", "held",
 )  # fmt: skip
+"""What the wait and its components come from, of LLM calls and of audible syntheses."""
 
 
 def of_speaking(stitched: pl.DataFrame, frames: Frames) -> pl.DataFrame:

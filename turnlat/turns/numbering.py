@@ -80,7 +80,7 @@ class Groups:
 _NUMBER = "number of the group"
 
 
-def total(column: str) -> pl.Expr:
+def sum_of(column: str) -> pl.Expr:
     """The sum of a group's values that are not null; polars adds up lists faster than groups."""
     return pl.col(column).fill_null(0.0).implode().list.sum()
 
@@ -106,7 +106,7 @@ def least(numbers: pl.Series, values: pl.Series, count: int) -> pl.Series:
     told = pl.DataFrame({"number": numbers, "value": values}).drop_nulls()
     if not told.height:
         return smallest
-    found = told.group_by("number").agg(pl.col("value").implode().list.min())  # as in `total`
+    found = told.group_by("number").agg(pl.col("value").implode().list.min())  # as in `sum_of`
     return smallest.scatter(found["number"], found["value"])
 
 

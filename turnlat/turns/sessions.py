@@ -103,6 +103,7 @@ def _named(frame: pl.DataFrame) -> pl.DataFrame:
 _OF_NONE = pl.DataFrame(
     schema={"session": pl.UInt32, "session_rank": pl.Int32, "ids_repeated": pl.Boolean}
 )
+"""What `_named` adds to no records."""
 
 
 def _placed(keyed: Frames, names: pl.Series) -> tuple[Frames, pl.Series]:

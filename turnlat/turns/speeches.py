@@ -10,7 +10,7 @@ import itertools
 import polars as pl
 
 from turnlat.turns import ordering
-from turnlat.turns.numbering import Groups, after_last, marked, rows_of, same, total
+from turnlat.turns.numbering import Groups, after_last, marked, rows_of, same, sum_of
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 _USED = ("room_id", "hook_session", "container", "pid", "log", "request_id")
@@ -172,6 +172,7 @@ def _of_llm(llm: pl.DataFrame, count: int) -> pl.DataFrame:
 _OF_AUDIO = (
     "speech", "timestamp", "first_start", "first_at", "acquire_time", "audio_duration",
 )  # fmt: skip
+"""What is looked at of the syntheses that were heard."""
 
 
 def _of_tts(tts: pl.DataFrame, count: int) -> pl.DataFrame:
@@ -184,7 +185,7 @@ def _of_tts(tts: pl.DataFrame, count: int) -> pl.DataFrame:
         audible,
         last_tts_start=pl.col("first_start").max(),
         acquires=pl.col("acquire_time").is_not_null().any(),
-        audio_end=total("audio_duration"),
+        audio_end=sum_of("audio_duration"),
     )
     return pl.concat(
         [

@@ -10,7 +10,7 @@ import polars as pl
 from turnlat.records import LATEST_TIMESTAMP, kept_column
 from turnlat.turns import messages, ordering
 from turnlat.turns.ledger import USER_TURNS
-from turnlat.turns.numbering import Groups, least, marked, rows_of, total
+from turnlat.turns.numbering import Groups, least, marked, rows_of, sum_of
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 TIME = pl.Datetime("us", "UTC")
@@ -226,7 +226,7 @@ def _summed(records: pl.DataFrame, sums: _Sums, count: int) -> pl.DataFrame:
     terms = (sums.seconds | sums.counts).items()
     found = turns.reduce(
         of_turns,
-        *(total(column).alias(name) for name, column in terms),
+        *(sum_of(column).alias(name) for name, column in terms),
         *(pl.col(column).null_count().alias(f"{name} lacks") for name, column in terms),
         *(pl.col(column).any().alias(name) for name, column in sums.flags.items()),
     )
