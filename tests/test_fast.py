@@ -120,6 +120,42 @@ def test_any_line_reads_alike(parts: list[tuple[bytes, bytes]]) -> None:
     assert_alike(b"".join(line + end for line, end in parts))
 
 
+METRICS = [
+    eou("s1", 1),
+    llm("s1", 1),
+    tts("s1", 2),
+    stt(3),
+    plain(llm(None, 1)),
+    plain(tts(None, 2)),
+]
+KEYS = st.sampled_from(["label", "caf\u00e9", "", "x" * 36, "x" * 37, "type ", "typ", "a\tb"])
+GAPS = st.sampled_from(["", "", " ", "  ", "\t"])
+
+
+@st.composite
+def lines_with_keys(draw: st.DrawFn) -> bytes:
+    """A metric whose keys come in any order, among others, and with gaps around them."""
+    fields = {
+        **draw(st.sampled_from(METRICS)),
+        **draw(st.dictionaries(KEYS | st.integers(0, 150).map(str), st.integers(0, 9), max_size=4)),
+    }
+    order = draw(st.permutations(sorted(fields)) | st.just(list(fields)))
+    before, behind = draw(GAPS), draw(GAPS)
+    as_ascii = draw(st.booleans())
+    pairs = [
+        f"{json.dumps(key, ensure_ascii=as_ascii)}{before}:{behind}{json.dumps(fields[key])}"
+        for key in order
+    ]
+    return ("{" + f"{behind},{before}".join(pairs) + "}").encode()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(lines_with_keys(), min_size=1, max_size=30))
+@example([json.dumps(eou("s1", 1, **{str(number): 0})).encode() for number in range(300)])
+def test_keys_in_any_order_read_alike(lines: list[bytes]) -> None:
+    assert_alike(b"\n".join(lines))
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_read_alike(content: bytes) -> None:

@@ -97,6 +97,7 @@ cdef class Places:
     cdef uint32_t* table  # by its hash the number of a text and 1; 0 where there is none
     cdef uint32_t mask
     cdef uint32_t count
+    cdef uint32_t latest  # the number that was told last; many texts come in a row
 
     def __cinit__(self):
         self.texts, self.ends = Bytes(), Bytes()
@@ -132,13 +133,14 @@ cdef class Places:
 
     cdef inline int64_t number(self, Text start, Py_ssize_t size) except -1:
         """The number of a text."""
-        cdef uint32_t at = hash_of(start, size) & self.mask
-        cdef Text known
-        cdef Py_ssize_t known_size
+        cdef uint32_t at
+        if self.count and self.is_text(self.latest, start, size):
+            return self.latest
+        at = hash_of(start, size) & self.mask
         while self.table[at]:
-            self.find(self.table[at] - 1, &known, &known_size)
-            if known_size == size and are_same(known, start, size):
-                return self.table[at] - 1
+            if self.is_text(self.table[at] - 1, start, size):
+                self.latest = self.table[at] - 1
+                return self.latest
             at = (at + 1) & self.mask
         self.texts.put(start, size)
         self.ends.put(&self.texts.size, sizeof(Py_ssize_t))
@@ -146,7 +148,15 @@ cdef class Places:
         self.table[at] = self.count
         if self.count > self.mask // 2:
             self.resize(4 * self.mask + 3)
-        return self.count - 1
+        self.latest = self.count - 1
+        return self.latest
+
+    cdef inline bint is_text(self, uint32_t number, Text start, Py_ssize_t size) noexcept:
+        """Whether a text is the one with a number."""
+        cdef Text known
+        cdef Py_ssize_t known_size
+        self.find(number, &known, &known_size)
+        return known_size == size and are_same(known, start, size)
 
     cdef list taken(self):
         """All texts; the next one has the number 0 again."""
@@ -185,14 +195,17 @@ cdef uint64_t SEED = hash("turnlat") & 0xFFFFFFFFFFFFFFFF  # of its own in each 
 
 cdef inline uint32_t hash_of(Text start, Py_ssize_t size) noexcept:
     cdef uint64_t hashed = SEED ^ <uint64_t>size
-    cdef uint64_t word
-    while size >= 8:
+    cdef uint64_t word = 0
+    cdef Text last = start + size - 8
+    if size < 8:
+        memcpy(&word, start, size)
+        return <uint32_t>mixed(hashed, word)
+    while start < last:
         memcpy(&word, start, 8)
         hashed = mixed(hashed, word)
         start += 8
-        size -= 8
-    word = 0
-    memcpy(&word, start, size)
+    # The last eight bytes may be some of those before them once more.
+    memcpy(&word, last, 8)
     return <uint32_t>mixed(hashed, word)
 
 

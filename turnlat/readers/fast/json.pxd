@@ -15,8 +15,7 @@ cdef extern from "words.h":
     const double* EXACT_POWERS
     size_t plain_bytes(const unsigned char* at, const unsigned char* end) noexcept
     bint are_same(const unsigned char* one, const unsigned char* other, size_t size) noexcept
-    bint are_eight_digits(const unsigned char* at) noexcept
-    uint64_t eight_digits(const unsigned char* at) noexcept
+    int number_of(const unsigned char* at, const unsigned char* end, uint64_t* number) noexcept
     double nearest_quotient(uint64_t mantissa, uint64_t power) noexcept
 
 cdef extern from "Python.h":
@@ -169,15 +168,15 @@ cdef inline Text after_number(Text at, Text end, Value* value) noexcept:
 
 
 cdef inline Text after_digits(Text at, Text end, Value* value) noexcept:
-    while is_digit(at[0]):
-        if value.digits and end - at >= 8 and are_eight_digits(at):
-            value.mantissa = 100_000_000 * value.mantissa + eight_digits(at)
-            value.digits += 8
-            at += 8
-            continue
-        value.mantissa = 10 * value.mantissa + at[0] - c"0"
-        value.digits += value.mantissa != 0 or value.digits != 0
+    cdef uint64_t number
+    cdef int count = 8
+    while value.digits == 0 and at[0] == c"0":
         at += 1
+    while count == 8:
+        count = number_of(at, end, &number)
+        value.mantissa = POWERS[count] * value.mantissa + number
+        value.digits += count
+        at += count
     return at
 
 

@@ -33,55 +33,12 @@ from turnlat.readers.fast.times cimport seconds_of
 
 include "arrow.pxi"
 include "columns.pxi"
+include "keys.pxi"
 
 
 cdef enum:
-    MOST_NAMES = 128
-    TABLE_SIZE = 512
     MOST_COLUMNS = 24
     NO_LINE = -1
-
-
-cdef class Names:
-    """Numbers for the names that are looked for."""
-
-    cdef list names
-    cdef Text[MOST_NAMES] starts
-    cdef Py_ssize_t[MOST_NAMES] sizes
-    cdef int[TABLE_SIZE] table
-
-    def __cinit__(self, names):
-        cdef int number
-        cdef int at
-        self.names = [name.encode() for name in names]
-        if len(self.names) > MOST_NAMES:
-            raise ValueError(f"more than {MOST_NAMES} names")
-        for at in range(TABLE_SIZE):
-            self.table[at] = -1
-        for number, name in enumerate(self.names):
-            self.starts[number], self.sizes[number] = <Text>PyBytes_AS_STRING(name), len(name)
-            at = hash_of_name(self.starts[number], self.sizes[number])
-            while self.table[at] >= 0:
-                at = (at + 1) % TABLE_SIZE
-            self.table[at] = number
-
-    cdef inline int number(self, Value* text) noexcept:
-        """The number of a name; below 0 where it is not looked for."""
-        cdef Py_ssize_t size = text.end - text.start
-        cdef uint32_t at = hash_of_name(text.start, size)
-        cdef int number = self.table[at]
-        while number >= 0:
-            if self.sizes[number] == size and are_same(self.starts[number], text.start, size):
-                break
-            at = (at + 1) % TABLE_SIZE
-            number = self.table[at]
-        return number
-
-
-cdef inline uint32_t hash_of_name(Text start, Py_ssize_t size) noexcept:
-    if size == 0:
-        return 0
-    return (7 * start[0] + 31 * start[size // 2] + 67 * start[size - 1] + 101 * size) % TABLE_SIZE
 
 
 cdef struct Fields:
@@ -149,10 +106,10 @@ cdef class Kind:
 cdef class Scanner:
     """Takes in the records of lines that it is sure of."""
 
-    cdef Names fields, types, messages
+    cdef Keys fields, of_metadata
+    cdef Names types, messages
     cdef list kinds_of_types, kinds_of_messages, kinds
     cdef Value[MOST_NAMES] values  # of each field
-    cdef Names of_metadata
     cdef Value model  # the only one of these
     cdef int64_t line  # the one that is looked at
     cdef Value* type
@@ -173,7 +130,7 @@ cdef class Scanner:
         numbers = {name: number for number, name in enumerate(layout.fields)}
         kinds = {kind: Kind(kind, numbers) for kind in layout.kinds}
         self.kinds = list(kinds.values())
-        self.fields, self.of_metadata = Names(layout.fields), Names(["model_name"])
+        self.fields, self.of_metadata = Keys(layout.fields), Keys(["model_name"])
         self.types, self.messages = Names(layout.types), Names(layout.messages)
         self.kinds_of_types = [kinds[kind] for kind in layout.types.values()]
         self.kinds_of_messages = [kinds[kind] for kind in layout.messages.values()]
@@ -233,21 +190,20 @@ cdef class Scanner:
         return at if is_ascii or is_utf8(start, at) else NULL
 
     cdef Text after_fields(
-        self, Text at, Text end, Names names, Value* values, bint* is_ascii
+        self, Text at, Text end, Keys keys, Value* values, bint* is_ascii
     ) noexcept:
-        """Behind an object, of whose fields `values` are those with `names`."""
-        cdef Value key, passed
+        """Behind an object, of whose fields `values` are those that `keys` look for."""
+        cdef Value passed
         cdef Value* value
-        cdef int number
+        cdef Key* key = keys.start
         at = after_spaces(at + 1)
         if at[0] == c"}":
             return at + 1
         while True:
-            at = after_key(at, end, &key, is_ascii)
-            if at is NULL or key.is_escaped:
+            key = keys.after(key, &at, end, is_ascii)
+            if key is NULL:
                 return NULL
-            number = names.number(&key)
-            value = &values[number] if number >= 0 else &passed
+            value = &values[key.field] if key.field >= 0 else &passed
             if value is self.metadata and at[0] == c"{":
                 value.tag = OBJECT
                 self.model.line = NO_LINE

@@ -64,28 +64,32 @@ static inline int are_same(const unsigned char *one, const unsigned char *other,
     return 1;
 }
 
-static inline int are_eight_digits(const unsigned char *at) {
-    uint64_t word;
-    memcpy(&word, at, 8);
-    /* Adding 6 takes whatever is above 9 out of the 16 characters that begin with 0. */
-    return ((word & (word + EACH_BYTE * 6)) & (EACH_BYTE * 0xF0)) == EACH_BYTE * 0x30;
-}
-
-static inline uint64_t eight_digits(const unsigned char *at) {
+/* The number that up to eight digits tell, and how many they are. */
+static inline int number_of(const unsigned char *at, const unsigned char *end, uint64_t *number) {
+    int count = 0;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    uint64_t word;
-    memcpy(&word, at, 8);
-    word -= EACH_BYTE * '0';
-    word = 10 * word + (word >> 8);  /* every second byte: two digits */
-    word = (word & 0x000000FF000000FF) * (1000000 * 0x100000000 + 100)
-        + ((word >> 16) & 0x000000FF000000FF) * (10000 * 0x100000000 + 1);
-    return word >> 32;
-#else
-    uint64_t number = 0;
-    int place;
-    for (place = 0; place < 8; place++) number = 10 * number + at[place] - '0';
-    return number;
+    if (end - at >= 8) {
+        uint64_t word, odd;
+        memcpy(&word, at, 8);
+        /* Adding 6 takes whatever is above 9 out of the 16 characters that begin with 0. */
+        odd = ((word & (word + EACH_BYTE * 6)) & (EACH_BYTE * 0xF0)) ^ (EACH_BYTE * 0x30);
+        count = odd ? __builtin_ctzll(odd) >> 3 : 8;
+        if (count == 0) {
+            *number = 0;
+            return 0;
+        }
+        word = (word - EACH_BYTE * '0') << 8 * (8 - count);  /* zeros before the digits */
+        word = 10 * word + (word >> 8);  /* every second byte: two digits */
+        word = (word & 0x000000FF000000FF) * (1000000 * 0x100000000 + 100)
+            + ((word >> 16) & 0x000000FF000000FF) * (10000 * 0x100000000 + 1);
+        *number = word >> 32;
+        return count;
+    }
 #endif
+    *number = 0;
+    while (count < 8 && end - at > count && at[count] >= '0' && at[count] <= '9')
+        *number = 10 * *number + at[count++] - '0';
+    return count;
 }
 
 /* The double nearest to `mantissa` / `power`, both above 0; of two as near, the even one. */

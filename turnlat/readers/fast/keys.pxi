@@ -1,0 +1,151 @@
+"""Keys: the names of fields, and which of them comes after which; a part of `scan.pyx`."""
+
+cdef enum:
+    MOST_NAMES = 128
+    TABLE_SIZE = 512
+    MOST_KEYS = 128
+    KEY_WORDS = 5
+    KEY_BYTES = 40
+    FOLLOWERS = 4
+
+
+cdef class Names:
+    """Numbers for the names that are looked for."""
+
+    cdef list names
+    cdef Text[MOST_NAMES] starts
+    cdef Py_ssize_t[MOST_NAMES] sizes
+    cdef int[TABLE_SIZE] table
+
+    def __cinit__(self, names):
+        cdef int number
+        cdef int at
+        self.names = [name.encode() for name in names]
+        if len(self.names) > MOST_NAMES:
+            raise ValueError(f"more than {MOST_NAMES} names")
+        for at in range(TABLE_SIZE):
+            self.table[at] = -1
+        for number, name in enumerate(self.names):
+            self.starts[number], self.sizes[number] = <Text>PyBytes_AS_STRING(name), len(name)
+            at = hash_of_name(self.starts[number], self.sizes[number])
+            while self.table[at] >= 0:
+                at = (at + 1) % TABLE_SIZE
+            self.table[at] = number
+
+    cdef inline int number(self, Value* text) noexcept:
+        """The number of a name; below 0 where it is not looked for."""
+        cdef Py_ssize_t size = text.end - text.start
+        cdef uint32_t at = hash_of_name(text.start, size)
+        cdef int number = self.table[at]
+        while number >= 0:
+            if self.sizes[number] == size and are_same(self.starts[number], text.start, size):
+                break
+            at = (at + 1) % TABLE_SIZE
+            number = self.table[at]
+        return number
+
+
+cdef inline uint32_t hash_of_name(Text start, Py_ssize_t size) noexcept:
+    if size == 0:
+        return 0
+    return (7 * start[0] + 31 * start[size // 2] + 67 * start[size - 1] + 101 * size) % TABLE_SIZE
+
+
+cdef struct Key:
+    uint64_t[KEY_WORDS] words  # the key as lines write it, from its quote to where its value begins
+    uint64_t mask  # of the last word: which of its bytes are the key's
+    int last  # of the words
+    int size  # in bytes
+    int field  # below 0 where it is not looked for
+    Key* followers[FOLLOWERS]  # what came next, the latest first
+
+
+cdef class Keys:
+    """The keys of objects, learned from the first ones that have them.
+
+    Objects of one kind have the same keys in the same order: of nearly all keys one look at a few
+    words tells which they are.
+    """
+
+    cdef Names names
+    cdef Key[MOST_KEYS] known
+    cdef int count
+    cdef Key* start  # of an object: what its first key follows
+    cdef Key* other  # any key that is not among those that are known
+
+    def __cinit__(self, names):
+        self.names = Names(names)
+        self.start, self.other = self.added(), self.added()
+
+    cdef Key* added(self) noexcept:
+        """One more key; it is none of a line until somebody tells which."""
+        cdef Key* key = &self.known[self.count]
+        cdef int place
+        self.count += 1
+        key.words[0] = key.mask = ~<uint64_t>0  # no text has such bytes
+        key.last = 0
+        for place in range(FOLLOWERS):
+            key.followers[place] = &self.known[0]
+        return key
+
+    cdef inline Key* after(self, Key* before, Text* at, Text end, bint* is_ascii) noexcept:
+        """The key that begins `at` a place, which is where its value begins then; or null."""
+        cdef int place
+        cdef Key* key
+        for place in range(FOLLOWERS):
+            key = before.followers[place]
+            if is_key(key, at[0], end):
+                before.followers[place], before.followers[0] = before.followers[0], key
+                at[0] = after_spaces(at[0] + key.size)
+                return key
+        return self.read(before, at, end, is_ascii)
+
+    cdef Key* read(self, Key* before, Text* at, Text end, bint* is_ascii) noexcept:
+        """As `after`, of a key that has not come there before."""
+        cdef Value name
+        cdef int place
+        cdef Key* key
+        cdef bint is_plain = True
+        cdef Text start = at[0]
+        at[0] = after_key(start, end, &name, &is_plain)
+        if at[0] is NULL or name.is_escaped:
+            return NULL
+        is_ascii[0] = is_ascii[0] and is_plain
+        key = self.learned(start, at[0], end) if is_plain else self.other
+        key.field = self.names.number(&name)
+        for place in range(FOLLOWERS - 1, 0, -1):
+            before.followers[place] = before.followers[place - 1]
+        before.followers[0] = key
+        return key
+
+    cdef Key* learned(self, Text start, Text value, Text end) noexcept:
+        """The key of these bytes; `other` where it is too long, or one too many."""
+        cdef int size, place
+        cdef Key* key
+        if value - start > KEY_BYTES or end - start < KEY_BYTES or self.count == MOST_KEYS:
+            return self.other
+        for place in range(self.count):
+            key = &self.known[place]
+            if is_key(key, start, end) and key.size == value - start:
+                return key
+        key = self.added()
+        key.size = value - start
+        key.last = (key.size - 1) // 8
+        memset(key.words, 0, KEY_BYTES)
+        memcpy(key.words, start, key.size)
+        memset(&key.mask, 0, 8)
+        memset(&key.mask, 0xFF, key.size - 8 * key.last)
+        return key
+
+
+cdef inline bint is_key(Key* key, Text at, Text end) noexcept:
+    cdef uint64_t word
+    cdef int number
+    if end - at < KEY_BYTES:
+        return False
+    for number in range(key.last):
+        memcpy(&word, at + 8 * number, 8)
+        if word != key.words[number]:
+            return False
+    memcpy(&word, at + 8 * key.last, 8)
+    return word & key.mask == key.words[key.last]
