@@ -108,7 +108,7 @@ cdef class Places:
 
     cdef int resize(self, uint32_t mask) except -1:
         """Have a table of `mask` + 1 places for the texts that there are."""
-        cdef uint32_t number, at
+        cdef uint32_t number
         cdef Text start
         cdef Py_ssize_t size
         cdef void* table = realloc(self.table, (mask + 1) * sizeof(uint32_t))
@@ -118,10 +118,7 @@ cdef class Places:
         memset(self.table, 0, (mask + 1) * sizeof(uint32_t))
         for number in range(self.count):
             self.find(number, &start, &size)
-            at = hash_of(start, size) & mask
-            while self.table[at]:
-                at = (at + 1) & mask
-            self.table[at] = number + 1
+            self.table[self.place(start, size)] = number + 1
         return 0
 
     cdef inline void find(self, uint32_t number, Text* start, Py_ssize_t* size) noexcept:
@@ -133,23 +130,30 @@ cdef class Places:
 
     cdef inline int64_t number(self, Text start, Py_ssize_t size) except -1:
         """The number of a text."""
-        cdef uint32_t at
+        cdef uint32_t place
         if self.count and self.is_text(self.latest, start, size):
             return self.latest
-        at = hash_of(start, size) & self.mask
-        while self.table[at]:
-            if self.is_text(self.table[at] - 1, start, size):
-                self.latest = self.table[at] - 1
-                return self.latest
-            at = (at + 1) & self.mask
-        self.texts.put(start, size)
-        self.ends.put(&self.texts.size, sizeof(Py_ssize_t))
-        self.count += 1
-        self.table[at] = self.count
+        place = self.place(start, size)
+        if not self.table[place]:
+            self.texts.put(start, size)
+            self.ends.put(&self.texts.size, sizeof(Py_ssize_t))
+            self.count += 1
+            self.table[place] = self.count
+        self.latest = self.table[place] - 1
         if self.count > self.mask // 2:
             self.resize(4 * self.mask + 3)
-        self.latest = self.count - 1
         return self.latest
+
+    cdef inline int64_t known(self, Text start, Py_ssize_t size) noexcept:
+        """The number of a text; below 0 where it has none."""
+        return <int64_t>self.table[self.place(start, size)] - 1
+
+    cdef inline uint32_t place(self, Text start, Py_ssize_t size) noexcept:
+        """Where a text is in the table, or would be."""
+        cdef uint32_t at = hash_of(start, size) & self.mask
+        while self.table[at] and not self.is_text(self.table[at] - 1, start, size):
+            at = (at + 1) & self.mask
+        return at
 
     cdef inline bint is_text(self, uint32_t number, Text start, Py_ssize_t size) noexcept:
         """Whether a text is the one with a number."""
@@ -187,6 +191,15 @@ cdef class Places:
     cdef void forget(self) noexcept:
         self.texts.size = self.ends.size = self.count = 0
         memset(self.table, 0, (self.mask + 1) * sizeof(uint32_t))
+
+
+cdef Places numbered(names):
+    """The numbers of some names, from 0."""
+    cdef Places numbers = Places()
+    for name in names:
+        text = name.encode()
+        numbers.number(<Text>PyBytes_AS_STRING(text), len(text))
+    return numbers
 
 
 cdef uint64_t SEED = hash("turnlat") & 0xFFFFFFFFFFFFFFFF  # of its own in each process,

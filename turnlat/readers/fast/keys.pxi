@@ -1,54 +1,10 @@
 """Keys: the names of fields, and which of them comes after which; a part of `scan.pyx`."""
 
 cdef enum:
-    MOST_NAMES = 128
-    TABLE_SIZE = 512
     MOST_KEYS = 128
     KEY_WORDS = 5
     KEY_BYTES = 40
     FOLLOWERS = 4
-
-
-cdef class Names:
-    """Numbers for the names that are looked for."""
-
-    cdef list names
-    cdef Text[MOST_NAMES] starts
-    cdef Py_ssize_t[MOST_NAMES] sizes
-    cdef int[TABLE_SIZE] table
-
-    def __cinit__(self, names):
-        cdef int number
-        cdef int at
-        self.names = [name.encode() for name in names]
-        if len(self.names) > MOST_NAMES:
-            raise ValueError(f"more than {MOST_NAMES} names")
-        for at in range(TABLE_SIZE):
-            self.table[at] = -1
-        for number, name in enumerate(self.names):
-            self.starts[number], self.sizes[number] = <Text>PyBytes_AS_STRING(name), len(name)
-            at = hash_of_name(self.starts[number], self.sizes[number])
-            while self.table[at] >= 0:
-                at = (at + 1) % TABLE_SIZE
-            self.table[at] = number
-
-    cdef inline int number(self, Value* text) noexcept:
-        """The number of a name; below 0 where it is not looked for."""
-        cdef Py_ssize_t size = text.end - text.start
-        cdef uint32_t at = hash_of_name(text.start, size)
-        cdef int number = self.table[at]
-        while number >= 0:
-            if self.sizes[number] == size and are_same(self.starts[number], text.start, size):
-                break
-            at = (at + 1) % TABLE_SIZE
-            number = self.table[at]
-        return number
-
-
-cdef inline uint32_t hash_of_name(Text start, Py_ssize_t size) noexcept:
-    if size == 0:
-        return 0
-    return (7 * start[0] + 31 * start[size // 2] + 67 * start[size - 1] + 101 * size) % TABLE_SIZE
 
 
 cdef struct Key:
@@ -56,7 +12,7 @@ cdef struct Key:
     uint64_t mask  # of the last word: which of its bytes are the key's
     int last  # of the words
     int size  # in bytes
-    int field  # below 0 where it is not looked for
+    int64_t field  # below 0 where it is not looked for
     Key* followers[FOLLOWERS]  # what came next, the latest first
 
 
@@ -67,14 +23,14 @@ cdef class Keys:
     words tells which they are.
     """
 
-    cdef Names names
+    cdef Places fields  # those that are looked for
     cdef Key[MOST_KEYS] known
     cdef int count
     cdef Key* start  # of an object: what its first key follows
     cdef Key* other  # any key that is not among those that are known
 
-    def __cinit__(self, names):
-        self.names = Names(names)
+    def __cinit__(self, fields):
+        self.fields = numbered(fields)
         self.start, self.other = self.added(), self.added()
 
     cdef Key* added(self) noexcept:
@@ -112,7 +68,7 @@ cdef class Keys:
             return NULL
         is_ascii[0] = is_ascii[0] and is_plain
         key = self.learned(start, at[0], end) if is_plain else self.other
-        key.field = self.names.number(&name)
+        key.field = self.fields.known(name.start, name.end - name.start)
         for place in range(FOLLOWERS - 1, 0, -1):
             before.followers[place] = before.followers[place - 1]
         before.followers[0] = key

@@ -37,6 +37,7 @@ include "keys.pxi"
 
 
 cdef enum:
+    MOST_FIELDS = 128
     MOST_COLUMNS = 24
     NO_LINE = -1
 
@@ -107,9 +108,9 @@ cdef class Scanner:
     """Takes in the records of lines that it is sure of."""
 
     cdef Keys fields, of_metadata
-    cdef Names types, messages
+    cdef Places types, messages
     cdef list kinds_of_types, kinds_of_messages, kinds
-    cdef Value[MOST_NAMES] values  # of each field
+    cdef Value[MOST_FIELDS] values  # of each field
     cdef Value model  # the only one of these
     cdef int64_t line  # the one that is looked at
     cdef Value* type
@@ -127,11 +128,13 @@ cdef class Scanner:
     cdef Bytes told  # of the session, by the line that is looked at
 
     def __cinit__(self, layout):
+        if len(layout.fields) > MOST_FIELDS:
+            raise ValueError(f"more than {MOST_FIELDS} fields")
         numbers = {name: number for number, name in enumerate(layout.fields)}
         kinds = {kind: Kind(kind, numbers) for kind in layout.kinds}
         self.kinds = list(kinds.values())
         self.fields, self.of_metadata = Keys(layout.fields), Keys(["model_name"])
-        self.types, self.messages = Names(layout.types), Names(layout.messages)
+        self.types, self.messages = numbered(layout.types), numbered(layout.messages)
         self.kinds_of_types = [kinds[kind] for kind in layout.types.values()]
         self.kinds_of_messages = [kinds[kind] for kind in layout.messages.values()]
         self.origin, self.marks = fields_of(layout.origin, numbers), fields_of(layout.marks, numbers)
@@ -222,7 +225,7 @@ cdef class Scanner:
         """Whether the line tells of no metric, in no format."""
         if self.message.line != self.line or self.message.tag != TEXT or self.has_any(&self.marks):
             return False
-        return self.messages.number(self.message) < 0 and tells_no_metric(self.message)
+        return number_in(self.messages, self.message) < 0 and tells_no_metric(self.message)
 
     cdef inline bint has_any(self, Fields* fields) noexcept:
         cdef int at
@@ -266,11 +269,11 @@ cdef class Scanner:
         """What the line says it is; null where it says nothing that is looked for."""
         cdef int number
         if self.type.line == self.line:
-            number = self.types.number(self.type) if self.type.tag == TEXT else -1
+            number = number_in(self.types, self.type) if self.type.tag == TEXT else -1
             return None if number < 0 else self.kinds_of_types[number]
         if self.message.line != self.line or self.message.tag != TEXT:
             return None
-        number = self.messages.number(self.message)
+        number = number_in(self.messages, self.message)
         return None if number < 0 else self.kinds_of_messages[number]
 
     cdef Value* name_of_model(self, Kind kind) noexcept:
@@ -370,6 +373,11 @@ cdef class Scanner:
 cdef inline Text end_of_line(Text start, Text last) noexcept:
     cdef Text end = <Text>memchr(start, c"\n", last - start)
     return last if end is NULL else end
+
+
+cdef inline int64_t number_in(Places texts, Value* text) noexcept:
+    """The number of a text; below 0 where it has none."""
+    return texts.known(text.start, text.end - text.start)
 
 
 cdef inline bint is_empty(Value* text) noexcept:
