@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from logs import eou, plain
 
 from turnlat.blocks import Block, Place
-from turnlat.columns import Array, Joined, Packed
+from turnlat.columns import Array, Joined, Steps
 from turnlat.readers import LineReader, Options, fast
 from turnlat.records import LATEST_TIMESTAMP, Collector, Records
 
@@ -180,10 +180,10 @@ def test_what_is_nested_deeply_is_left(depth: int, is_left: bool) -> None:  # no
 
 
 @given(st.lists(st.floats(), max_size=50), st.lists(st.integers(0, 2**16 - 1), max_size=50))
-def test_a_packed_array_is_what_it_was(times: list[float], lines: list[int]) -> None:
+def test_the_steps_of_an_array_make_it_again(times: list[float], lines: list[int]) -> None:
     for array in (np.array(times), np.array(lines, np.uint16), np.array(lines, np.int64)):
         held = Array(array.tobytes(), f"{array.dtype.kind}{array.itemsize}")
-        found = Packed.of(held).unpacked()
+        found = Steps.of(held).whole()
         assert found.type == held.type
         assert found.data == held.data
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from logs import DATA, eou, llm, plain, recordings, stt, tts, write_log
+from logs import DATA, START, eou, llm, plain, recordings, stt, tts, write_log
 
 from tests.benchmarks.logs import Plan, write
 from turnlat.engines import Tables, local
@@ -95,6 +95,14 @@ def test_sessions_keep_the_order_in_which_they_began(tmp_path: Path) -> None:
     log = write_log(tmp_path / "agent.jsonl", lines)
     assert count([log], 1) == 3
     assert tables([log], 1).frame["session"].to_list() == ["a", "c", "b"]
+    assert_alike([log], 1)
+
+
+def test_records_that_only_count_are_one_shard(tmp_path: Path) -> None:
+    vad = {"type": "vad_metrics", "inference_count": 1}
+    records = [vad | {"timestamp": START + at, "room": room} for at in range(3) for room in "ab"]
+    log = write_log(tmp_path / "agent.jsonl", records)
+    assert count([log], 1) == 1
     assert_alike([log], 1)
 
 

@@ -3,7 +3,7 @@
 A column of `Rows` is one value that all rows have, or one of
 - a float64 array, in which NaN is null; an int8 array of truth values, in which -1 is null;
   an array of whole numbers without nulls
-- such an array as the scanner made it, an `Array`; or `Packed`, for what is looked at late and
+- such an array as the scanner made it, an `Array`; or its `Steps`, for what is looked at late and
   little
 - `Coded` or `Joined` texts
 - a list of values, for what is too rare to be worth more
@@ -12,7 +12,6 @@ A column of `Rows` is one value that all rows have, or one of
 from __future__ import annotations
 
 import pickle
-import zlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -47,26 +46,24 @@ class Array:
         return Array, (pickle.PickleBuffer(self.data), self.type)
 
 
-class Packed(NamedTuple):
-    """An array of numbers that are near their neighbours, in a fraction of its memory."""
+class Steps(NamedTuple):
+    """An array of numbers that are near their neighbours, in half of its memory or less."""
 
-    planes: Data
-    """The steps between neighbours' bit patterns, compressed: the low byte of each comes first."""
+    steps: Data
+    """What the scanner makes of the array: see there."""
     type: str
 
     @classmethod
-    def of(cls, array: Array) -> Packed:
-        """What the scanner made, packed."""
-        planes = _scanner().planes(array.data, int(array.type[1:]))
-        return cls(zlib.compress(planes, 1), array.type)
+    def of(cls, array: Array) -> Steps:
+        """The steps between the numbers of `array`."""
+        return cls(_scanner().steps(array.data, int(array.type[1:])), array.type)
 
-    def unpacked(self) -> Array:
+    def whole(self) -> Array:
         """The array as it was."""
-        planes = zlib.decompress(self.planes)
-        return Array(_scanner().unplaned(planes, int(self.type[1:])), self.type)
+        return Array(_scanner().whole(self.steps, int(self.type[1:])), self.type)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Packed, (pickle.PickleBuffer(self.planes), self.type)
+        return Steps, (pickle.PickleBuffer(self.steps), self.type)
 
 
 def _scanner() -> Any:
@@ -114,7 +111,7 @@ class Rows(NamedTuple):
 
 def loaded(column: Any) -> Any:
     """A column whose array, if it is one, is numpy's."""
-    made = column.unpacked() if isinstance(column, Packed) else column
+    made = column.whole() if isinstance(column, Steps) else column
     return made.array() if isinstance(made, Array) else made
 
 
@@ -155,8 +152,8 @@ def _chosen(column: Any, places: NDArray[np.int64]) -> Any:
         return Joined(b"\n".join([texts[place] for place in places]))
     if isinstance(column, list):
         return [column[place] for place in places]
-    if isinstance(column, Packed):
-        return _chosen(column.unpacked(), places)
+    if isinstance(column, Steps):
+        return _chosen(column.whole(), places)
     if isinstance(column, Array):
         return Array(column.array()[places].data, column.type)
     return column if column is None or isinstance(column, _SCALARS) else column[places]

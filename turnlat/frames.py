@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from turnlat import columns
-from turnlat.columns import Array, Coded, Joined, Packed, Places, Rows, Texts, texts_of
+from turnlat.columns import Array, Coded, Joined, Places, Rows, Steps, Texts, texts_of
 
 _TYPES: dict[type, pl.DataType] = {
     float: pl.Float64(),
@@ -229,9 +229,9 @@ def _of_arrays(values: Sequence[Any], type_: type, heights: Sequence[int]) -> pl
 
 def _of_array(array: Any, type_: type) -> pl.Series:
     """The values of one array; those of the scanner are looked at where they lie."""
-    if isinstance(array, (Array, Packed, pl.Series)):
-        unpacked = array.unpacked() if isinstance(array, Packed) else array
-        return pl.Series(unpacked).cast(_TYPES[type_])
+    if isinstance(array, (Array, Steps, pl.Series)):
+        whole = array.whole() if isinstance(array, Steps) else array
+        return pl.Series(whole).cast(_TYPES[type_])
     if type_ is bool:
         truth = pl.Series("truth", array)
         return truth.to_frame().select(pl.when(truth >= 0).then(truth == 1)).to_series()

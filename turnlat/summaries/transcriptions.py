@@ -33,12 +33,13 @@ def summarize(stt: pl.DataFrame, transcripts: pl.DataFrame, sessions: pl.Series)
     is of the final transcripts, null without any; a session that has only those has a row too.
     """
     requests = stt.lazy().filter(~_is_connection())
-    words = _words(requests, transcripts.lazy())
-    alone = words.select(_KEYS).join(requests, on=_KEYS, how="anti", nulls_equal=True)
+    found = _requests(requests)
+    if transcripts["word_count"].count():
+        found = _with_words(found, requests, transcripts.lazy())
+    else:
+        found = found.with_columns(word_count=pl.lit(None, dtype=pl.Int64))
     return (
-        pl.concat([_requests(requests), alone], how="diagonal")
-        .join(words, on=_KEYS, how="left", nulls_equal=True, maintain_order="left")
-        .with_columns(
+        found.with_columns(
             pl.col("requests").fill_null(0),
             stt_model="model_name",
             realtime_factor=pl.when(pl.col("audio_duration") > 0).then(
@@ -74,6 +75,14 @@ def _requests(stt: pl.LazyFrame) -> pl.LazyFrame:
             processing.alias("processing_time"),
         )
         .with_columns(processing_time=pl.when(measured).then("processing_time"))
+    )
+
+
+def _with_words(found: pl.LazyFrame, stt: pl.LazyFrame, transcripts: pl.LazyFrame) -> pl.LazyFrame:
+    words = _words(stt, transcripts)
+    alone = words.select(_KEYS).join(stt, on=_KEYS, how="anti", nulls_equal=True)
+    return pl.concat([found, alone], how="diagonal").join(
+        words, on=_KEYS, how="left", nulls_equal=True, maintain_order="left"
     )
 
 

@@ -18,6 +18,9 @@ _IDENTITY = {
 _SAME_MOMENT = 1.0
 """Their EOU records lie some milliseconds apart."""
 
+_SAME = ("session", "speech_id", "request_id", "timestamp")
+"""What a record has in common with one that is there twice."""
+
 PLAIN_WINDOW = 0.002
 """Equal `log_metrics` lines of one session within this many seconds are one record."""
 
@@ -33,26 +36,23 @@ def _drop(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
     if _each_is_later(frame) and not frame["plain"].any():
         return frame
     ordered = frame if _each_is_below(frame) else _in_order(frame)
-    numbered = ordered.with_row_index("row")
-    time = pl.col("timestamp")
-    alone = ordered.select(
-        ~pl.col("plain") & time.ne_missing(time.shift()) & time.ne_missing(time.shift(-1))
-    ).to_series()
-    doubtful = numbered.filter(~alone)
-    identified = doubtful.filter(~pl.col("plain") & _has_id())
-    rest = doubtful.filter(pl.col("plain") | ~_has_id())
-    identity = ["session", "speech_id", "request_id", "timestamp"]
-    close = rest.select(_is_close()).to_series()
-    kept = pl.concat(
-        [
-            identified.unique(identity, keep="first", maintain_order=True)["row"],
-            rest.filter(~close)["row"],
-            rest.filter(close).filter(~_repeats_line(kind))["row"],
-        ]
-    )
-    if len(kept) == doubtful.height:
+    row = pl.int_range(frame.height, dtype=pl.UInt32, eager=True).alias("row")
+    doubtful, has_id = ordered.select(doubtful=_is_doubtful(), has_id=_has_id())
+    identified, rest = row.filter(doubtful & has_id), row.filter(doubtful & ~has_id)
+    close = ordered[["timestamp"]][rest].select(_is_close()).to_series()
+    kept = [
+        _rows(ordered[list(_SAME)], identified).unique(_SAME, keep="first")["row"],
+        rest.filter(~close),
+        _rows(ordered, rest.filter(close)).filter(~_repeats_line(kind))["row"],
+    ]
+    if sum(map(len, kept)) == len(identified) + len(rest):
         return ordered
-    return numbered.filter(alone | numbered["row"].is_in(kept.implode())).drop("row")
+    return ordered[pl.concat([*kept, row.filter(~doubtful)]).sort()]
+
+
+def _rows(frame: pl.DataFrame, row: pl.Series) -> pl.DataFrame:
+    """Some rows, and where they are."""
+    return frame[row].hstack([row])
 
 
 def _each_is_later(frame: pl.DataFrame) -> bool:
@@ -107,10 +107,16 @@ def _may_be_retold(kind: str, frame: pl.DataFrame) -> bool:
     return kind == "eou" and frame["speech_id"].n_unique() < frame.height
 
 
+def _is_doubtful() -> pl.Expr:
+    """Whether a record may be there twice: in the order of time one beside it is of its time."""
+    time = pl.col("timestamp")
+    return pl.col("plain") | time.eq_missing(time.shift()) | time.eq_missing(time.shift(-1))
+
+
 def _has_id() -> pl.Expr:
-    return pl.col("timestamp").is_not_null() & (
-        pl.col("request_id").is_not_null() | pl.col("speech_id").is_not_null()
-    )
+    """Whether ids tell a record apart from others; `log_metrics` lines have none of their own."""
+    named = pl.col("request_id").is_not_null() | pl.col("speech_id").is_not_null()
+    return ~pl.col("plain") & pl.col("timestamp").is_not_null() & named
 
 
 def _is_close() -> pl.Expr:

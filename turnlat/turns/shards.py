@@ -7,6 +7,7 @@ column names the session of every record and no rule looks from one session to a
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -176,7 +177,7 @@ _NOBODY = -1
 
 
 def _in_shards(parts: list[_Part], count: int, most: int) -> _Numbers:
-    """The shard of each of `count` sessions."""
+    """The shard of each of `count` sessions; all shards are about as large."""
     began, records = np.full(count, np.inf), np.zeros(count, np.int64)
     for part in parts:
         times = part.rows.columns.get("timestamp")
@@ -185,8 +186,10 @@ def _in_shards(parts: list[_Part], count: int, most: int) -> _Numbers:
         if part.kind != "other":
             records += np.bincount(part.sessions, minlength=count)
     order = np.argsort(began, kind="stable")
+    so_far = np.cumsum(records[order])
+    size = math.ceil(so_far[-1] / max(1, math.ceil(so_far[-1] / most)))
     shards = np.empty(count, np.int32)
-    shards[order] = (np.cumsum(records[order]) - 1).clip(0) // most
+    shards[order] = (so_far - 1).clip(0) // max(1, size)
     return np.unique(shards, return_inverse=True)[1].astype(np.int32)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from turnlat.blocks import Block, Place
-from turnlat.columns import Array, Coded, Joined, Packed, Rows
+from turnlat.columns import Array, Coded, Joined, Rows, Steps
 from turnlat.readers import hook, production
 from turnlat.readers.fast.layout import ORIGIN, Kind, layout
 from turnlat.records import Collector
@@ -55,7 +55,7 @@ class FastReader:
         for taken in map(_Taken._make, found):
             if taken.height:
                 kind = taken.layout
-                collector.add_rows(kind.kind, _packed(_rows(taken, shared, first)))
+                collector.add_rows(kind.kind, _in_steps(_rows(taken, shared, first)))
                 collector.tally.metric += taken.height
                 collector.tally.shapes[production.NAME if kind.plain else hook.NAME] += taken.height
 
@@ -114,16 +114,16 @@ def _rows(taken: _Taken, shared: _Shared, first: Block) -> Rows:
     return Rows(taken.height, kept, first.first_line)
 
 
-def _packed(rows: Rows) -> Rows:
+def _in_steps(rows: Rows) -> Rows:
     """`rows`, in little memory where they only count, and may be most of a log."""
     if "type" not in rows.columns:
         return rows
-    packed = {
-        name: Packed.of(column)
+    steps = {
+        name: Steps.of(column)
         for name in ("timestamp", "line")
         if isinstance(column := rows.columns[name], Array)
     }
-    return Rows(rows.height, rows.columns | packed, rows.before)
+    return Rows(rows.height, rows.columns | steps, rows.before)
 
 
 def _coded(codes: Array, texts: list[str | None]) -> Coded | str | None:

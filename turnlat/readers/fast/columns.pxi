@@ -227,37 +227,74 @@ cdef inline uint64_t mixed(uint64_t hashed, uint64_t word) noexcept:
     return hashed ^ hashed >> 32
 
 
-def planes(bytes numbers, Py_ssize_t size):
-    """The steps between numbers of `size` bytes: first the low byte of each, then all next ones.
+cdef enum:
+    STEPS_BEGIN = 17  # what comes before them: their width, how many numbers there are, the first
 
-    Those of numbers that are near their neighbours compress well so.
-    """
-    cdef Py_ssize_t count = len(numbers) // size, at
+
+def steps(bytes numbers, Py_ssize_t size):
+    """Numbers of `size` bytes as the steps between them, each in as few bytes as the largest."""
+    cdef const char* place = PyBytes_AS_STRING(numbers)
+    cdef int64_t count = len(numbers) // size, at
+    cdef uint64_t first = 0, before, step, all_bits = 0
+    cdef uint8_t width = 0
     cdef int byte
-    cdef bytes found = PyBytes_FromStringAndSize(NULL, count * size)
-    cdef char* plane = PyBytes_AS_STRING(found)
-    cdef char* start = PyBytes_AS_STRING(numbers)
-    cdef uint64_t number, before = 0, step
+    if count:
+        memcpy(&first, place, size)
+    before = first
     for at in range(count):
-        number = 0
-        memcpy(&number, start + at * size, size)
-        step = number - before
-        before = number
-        for byte in range(size):
-            plane[byte * count + at] = <char>(step >> 8 * byte)
+        all_bits |= step_to(place + at * size, size, &before)
+    while width < 8 and all_bits >> 8 * width:
+        width += 1
+    cdef bytes found = PyBytes_FromStringAndSize(NULL, STEPS_BEGIN + count * width)
+    cdef char* start = PyBytes_AS_STRING(found)
+    memcpy(start, &width, 1)
+    memcpy(start + 1, &count, 8)
+    memcpy(start + 9, &first, 8)
+    start += STEPS_BEGIN
+    before = first
+    for at in range(count):
+        step = step_to(place + at * size, size, &before)
+        for byte in range(width):
+            start[byte] = <char>(step >> 8 * byte)
+        start += width
     return found
 
 
-def unplaned(bytes planes, Py_ssize_t size):
-    """The numbers of `size` bytes whose steps `planes` told."""
-    cdef Py_ssize_t count = len(planes) // size, at
-    cdef int byte
-    cdef bytes found = PyBytes_FromStringAndSize(NULL, count * size)
-    cdef uint8_t* plane = <uint8_t*>PyBytes_AS_STRING(planes)
-    cdef char* start = PyBytes_AS_STRING(found)
+cdef inline uint64_t step_to(const char* start, Py_ssize_t size, uint64_t* before) noexcept:
+    """The step to a number from the one before; its last bit tells whether it goes down."""
     cdef uint64_t number = 0
+    cdef int64_t step
+    memcpy(&number, start, size)
+    step = <int64_t>(number - before[0])
+    before[0] = number
+    return <uint64_t>step << 1 ^ <uint64_t>(step >> 63)
+
+
+def whole(data, Py_ssize_t size):
+    """The numbers of `size` bytes between which there are such steps."""
+    cdef Py_buffer held
+    PyObject_GetBuffer(data, &held, PyBUF_SIMPLE)
+    try:
+        return added_up(<Text>held.buf, size)
+    finally:
+        PyBuffer_Release(&held)
+
+
+cdef bytes added_up(Text start, Py_ssize_t size):
+    cdef int64_t count, at
+    cdef uint64_t number, step
+    cdef uint8_t width = start[0]
+    cdef int byte
+    memcpy(&count, start + 1, 8)
+    memcpy(&number, start + 9, 8)
+    start += STEPS_BEGIN
+    cdef bytes found = PyBytes_FromStringAndSize(NULL, count * size)
+    cdef char* place = PyBytes_AS_STRING(found)
     for at in range(count):
-        for byte in range(size):
-            number += <uint64_t>plane[byte * count + at] << 8 * byte
-        memcpy(start + at * size, &number, size)
+        step = 0
+        for byte in range(width):
+            step |= <uint64_t>start[byte] << 8 * byte
+        start += width
+        number += step >> 1 ^ (0 - (step & 1))
+        memcpy(place + at * size, &number, size)
     return found
