@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from logs import DATA, all_logs, eou, llm, plain, stt, tts
+from logs import DATA, all_logs, eou, llm, plain, stt, tts, write_log
 
 from turnlat.blocks import Block
 from turnlat.engines import local
@@ -267,6 +267,15 @@ def test_a_fresh_process_forks_and_gives_the_same_run(
     alone = turnlat("analyze", large, *options, "--jobs", "1")
     assert alone.stderr == ""
     assert turnlat("analyze", large, *options, "--jobs", "2") == alone
+
+
+def test_a_range_of_a_file_that_has_become_shorter_is_what_is_left(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "agent.jsonl", [eou("s", at) for at in range(100)])
+    size = log.stat().st_size
+    for start, lost in ((0, 0), (0, 1_000), (size, 0)):
+        whole = Range(str(log), "a", start, size + lost)
+        (result,) = whole.results(Options(fast_from=0))
+        assert result.records.tally.lines == (100 if start == 0 else 0)
 
 
 def test_lines_that_docker_cut_are_joined_over_the_end_of_a_range(

@@ -18,6 +18,8 @@ from logs import eou, plain
 from turnlat.blocks import Block, Place
 from turnlat.columns import Array, Joined, Steps
 from turnlat.readers import LineReader, Options, fast
+from turnlat.readers.fast import scan
+from turnlat.readers.fast.layout import layout
 from turnlat.records import LATEST_TIMESTAMP, Collector, Records
 
 
@@ -246,6 +248,15 @@ def test_a_thread_without_pythons_lock_need_not_wait_for_it() -> None:
     assert sys.getrefcount(data) == count + 1
     Array(b"", "f8").__arrow_c_array__()  # frees what waits
     assert sys.getrefcount(data) == count
+
+
+def test_lines_lie_in_memory_that_ends_with_nul() -> None:
+    """The scanner looks at the byte behind them, which a view of something larger does not end."""
+    line = json.dumps(eou("s", 0)).encode()
+    scanner = scan.Scanner(layout())
+    assert scanner.scan(bytearray(line), 0) == scanner.scan(line, 0) == (1, 0, [])
+    with pytest.raises(TypeError):
+        scanner.scan(memoryview(line), 0)
 
 
 def test_without_a_compiler_the_plain_path_reads_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,8 @@ class Block(NamedTuple):
     first_line: int
     offset: int
     """Byte offset of `data` in the file."""
-    data: bytes
+    data: bytes | bytearray
+    """Of an array the next block may be read into the same memory."""
 
     def lines(self) -> list[bytes]:
         """The lines without their newlines."""
@@ -38,9 +39,9 @@ class Block(NamedTuple):
             offset += len(content) + 1
 
 
-def lines_of(data: bytes) -> list[bytes]:
+def lines_of(data: bytes | bytearray) -> list[bytes]:
     """The lines of `data` without their newlines; the last one may have none."""
-    lines = data.split(b"\n")
+    lines = bytes(data).split(b"\n")
     if not lines[-1]:
         lines.pop()
     return lines

@@ -21,7 +21,7 @@ def read(blocks: Iterable[Block], options: Options) -> Iterator[Records]:
     if first is None:
         return
     gathered = [first]
-    if may_open(first.data):
+    if may_open(bytes(first.data)):
         gathered += _while_small(blocks, len(first.data))
         whole = first._replace(data=b"".join(block.data for block in gathered))
         if len(whole.data) <= LARGEST and (found := reader.read_document(whole)) is not None:

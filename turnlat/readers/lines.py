@@ -130,7 +130,7 @@ class LineReader:
         tally = self._collector.tally
         line = _Line(file, file.first_line, file.offset, file.lines())
         try:
-            value, line.finite = syntax.loads(file.data.removeprefix(syntax.BOM))
+            value, line.finite = syntax.loads(bytes(file.data).removeprefix(syntax.BOM))
             values = value if isinstance(value, list) else [value]
             objects = [item for item in values if isinstance(item, dict)]
             found = [self._decode(line, item) for item in objects]

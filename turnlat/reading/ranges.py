@@ -45,9 +45,10 @@ class Range(NamedTuple):
     def results(self, options: Options) -> Iterator[Result]:
         """What the lines hold, numbered as if the file began with them."""
         reader, start, line = LineReader(options), self.start, 1
+        data = bytearray()
         with Path(self.name).open("rb", buffering=0) as file:
             for end in _ends(file, start, self.end, _BLOCK_BYTES):
-                data = _content(file, start, end)
+                _read(file, start, end, data)
                 line += reader.take(Block(self.name, self.log, line, start, data))
                 start = end
         yield Result(reader.hand_over(), reader.is_open)
@@ -84,14 +85,19 @@ def _ends(file: BinaryIO, start: int, end: int, size: int) -> Iterator[int]:
         yield start
 
 
-def _content(file: BinaryIO, start: int, end: int) -> bytes:
-    """What lies between two places; less where the file has become shorter."""
+def _read(file: BinaryIO, start: int, end: int, data: bytearray) -> None:
+    """Make `data` what lies between two places; less where the file has become shorter.
+
+    New memory for every block would take longer than to read it.
+    """
+    size, done = end - start, 0
+    if len(data) < size:
+        data.extend(bytes(size - len(data)))
     file.seek(start)
-    data, missing = b"", end - start
-    while missing and (more := file.read(missing)):
-        data = data + more if data else more
-        missing -= len(more)
-    return data
+    with memoryview(data) as view:
+        while done < size and (more := file.readinto(view[done:size])):  # type: ignore[attr-defined]
+            done += more
+    del data[done:]
 
 
 def _end_of_line(file: BinaryIO, place: int) -> int:

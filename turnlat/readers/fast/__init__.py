@@ -41,7 +41,7 @@ class FastReader:
         count, ordinary, left = self._scanner.scan(block.data, before)
         collector.tally.other += ordinary
         return count, [
-            Place(block.first_line + number, block.offset + start, block.data[start:end])
+            Place(block.first_line + number, block.offset + start, bytes(block.data[start:end]))
             for number, start, end in left
         ]
 

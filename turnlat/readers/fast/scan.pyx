@@ -151,14 +151,23 @@ cdef class Scanner:
     cdef Value* value(self, name, dict numbers) except NULL:
         return &self.values[<int>numbers[name]]
 
-    def scan(self, bytes data, uint32_t before):
+    def scan(self, data, uint32_t before):
         """Take in lines: how many there are, and how many have no metric; those that are left.
 
         Of these the number, the first one's being 0, and where in `data` it begins and ends.
         So many lines lie `before` them, after the first that was taken in since `taken`.
         """
-        cdef Text first = <Text>PyBytes_AS_STRING(data), start = first, end
-        cdef Text last = first + PyBytes_GET_SIZE(data)
+        cdef Py_buffer held
+        if not isinstance(data, (bytes, bytearray)):
+            raise TypeError("there has to be a NUL behind the lines")
+        PyObject_GetBuffer(data, &held, PyBUF_SIMPLE)
+        try:
+            return self.scan_all(<Text>held.buf, <Text>held.buf + held.len, before)
+        finally:
+            PyBuffer_Release(&held)
+
+    cdef tuple scan_all(self, Text first, Text last, uint32_t before):
+        cdef Text start = first, end
         cdef uint32_t number = 0, ordinary = 0
         left = []
         while start < last:
