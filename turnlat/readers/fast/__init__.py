@@ -26,17 +26,22 @@ IS_BUILT = scan is not None
 """Whether there is a fast path."""
 
 
+_free: list[Any] = []
+"""Scanners that nobody uses, with the memory that they have got."""
+
+
 class FastReader:
     """Reads what it can of the lines of one file."""
 
     def __init__(self) -> None:
-        self._scanner = scan.Scanner(layout())
+        self._scanner: Any = None
         self._first: Block | None = None
-        """The first block whose records are held."""
+        """The first block whose records are held, if there are any."""
 
     def take(self, block: Block, collector: Collector) -> tuple[int, list[Place]]:
         """Take in what is sure of `block`: how many lines it has, and those that are left alone."""
-        self._first = self._first or block
+        if self._first is None:
+            self._first, self._scanner = block, _free.pop() if _free else scan.Scanner(layout())
         before = block.first_line - self._first.first_line
         count, ordinary, left = self._scanner.scan(block.data, before)
         collector.tally.other += ordinary
@@ -51,6 +56,7 @@ class FastReader:
             return
         first, self._first = self._first, None
         speeches, origins, found = self._scanner.taken()
+        _free.append(self._scanner)
         shared = _Shared(Joined(speeches), _told(origins))
         for taken in map(_Taken._make, found):
             if taken.height:

@@ -31,6 +31,11 @@ cdef class Keys:
 
     def __cinit__(self, fields):
         self.fields = numbered(fields)
+        self.forget()
+
+    cdef void forget(self) noexcept:
+        """Learn anew: other lines may have other keys."""
+        self.count = 0
         self.start, self.other = self.added(), self.added()
 
     cdef Key* added(self) noexcept:
@@ -39,7 +44,7 @@ cdef class Keys:
         cdef int place
         self.count += 1
         key.words[0] = key.mask = ~<uint64_t>0  # no text has such bytes
-        key.last = 0
+        key.last = key.size = 0
         for place in range(FOLLOWERS):
             key.followers[place] = &self.known[0]
         return key

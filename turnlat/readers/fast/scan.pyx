@@ -184,6 +184,8 @@ cdef class Scanner:
 
     def taken(self):
         """All records since the last call: texts of speeches and of origins, and of each kind."""
+        self.fields.forget()
+        self.of_metadata.forget()
         kinds = [(<Kind>kind).taken() for kind in self.kinds]
         return self.speeches.taken_lines(), self.origins.taken(), kinds
 
