@@ -134,7 +134,7 @@ class Report(NamedTuple):
     rows: pl.DataFrame
     """The one table of the contract that formats of rows (CSV, JSON lines) write."""
     document: dict[str, Any]
-    """What JSON writes."""
+    """What JSON writes; a frame in it is a list of its rows."""
     cases: Sequence[Case] = ()
     """The rules of a check."""
     saved: Run | None = None

@@ -52,7 +52,7 @@ def report(run: Run, *, by: str | None = None, worst: int = 5, table: str | None
 
     if table:
         shown = _full_table(table, frames, split)
-        document = {"schema": SCHEMA, "run": run.label, table: frames[table].to_dicts()}
+        document = {"schema": SCHEMA, "run": run.label, table: frames[table]}
         rows = frames[table]
         return Report([], [shown], [], rows, document, saved=run, exhibits=shown_on_pages)
     all_notes = [*_turn_notes(run.frame), *run.notes, *notes, *_percentile_notes(statistics)]
@@ -87,10 +87,10 @@ def _document(run: Run, statistics: pl.DataFrame, notes: list[Note]) -> dict[str
         "ledger": run.ledger.flat(),
         "bad_lines": run.bad_lines,
         "bad_line_count": run.ledger.bad,
-        "latency": statistics.to_dicts(),
-        "transcriptions": run.transcriptions.to_dicts(),
-        "tools": run.tools.to_dicts(),
-        "usage": run.usage.to_dicts(),
+        "latency": statistics,
+        "transcriptions": run.transcriptions,
+        "tools": run.tools,
+        "usage": run.usage,
         "notes": notes,
     }
 
@@ -127,9 +127,7 @@ def _overview(
     tables = [
         _latency_table(frames["latency"], by),
         slowest,
-        _cut(_frame_table("transcriptions", frames["transcriptions"]), most),
-        _cut(_frame_table("tools", frames["tools"]), most),
-        _cut(_frame_table("usage", frames["usage"]), most),
+        *(_frame_table(name, frames[name], most) for name in ("transcriptions", "tools", "usage")),
     ]
     return [table for table in tables if table.rows]
 
@@ -140,11 +138,6 @@ def _full_table(name: str, frames: dict[str, pl.DataFrame], by: str | None) -> T
     if name == "ledger":
         return _ledger_table(frames[name])
     return _frame_table(name, frames[name])
-
-
-def _cut(table: Table, most: int) -> Table:
-    left_out = max(0, len(table.rows) - most)
-    return Table(table.name, table.title, table.columns, table.rows[:most], left_out)
 
 
 def wait_metric(statistics: pl.DataFrame) -> str:
@@ -260,15 +253,17 @@ def waterfall(turn: dict[str, Any], wait: str, scale: float) -> Waterfall:
     return Waterfall(tuple(parts), scale)
 
 
-def _frame_table(name: str, frame: pl.DataFrame) -> Table:
-    """A table of the contract as it is; fields of log lines are texts at its end."""
+def _frame_table(name: str, frame: pl.DataFrame, most: int | None = None) -> Table:
+    """A table of the contract, or `most` rows of it; fields of log lines are texts at its end."""
+    shown = frame if most is None else frame.head(most)
     kinds = columns.SUMMARY_KINDS.get(name, columns.TURN_KINDS)
     headings = columns.HEADINGS if name in columns.SUMMARY_KINDS else {}
     heads = [
         Column(headings.get(column, column), *kinds.get(column, ("text", 0)))
         for column in frame.columns
     ]
-    return Table(name, columns.TITLES[name], heads, frame.rows())
+    left_out = frame.height - shown.height
+    return Table(name, columns.TITLES[name], heads, shown.rows(), left_out)
 
 
 def _ledger_table(ledger: pl.DataFrame) -> Table:
