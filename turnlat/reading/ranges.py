@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,11 @@ from turnlat.sources import PARQUET
 WORTH_IT = 50_000_000
 """Smaller files are read sooner than processes start."""
 
-RANGE_BYTES = 16_000_000
+RANGE_BYTES = 32_000_000
+"""At most so much of a file goes to a process at a time."""
+_LEAST_BYTES = 4_000_000
+_RANGES_EACH = 4
+"""Of a smaller file a process gets so many, so that at the end none waits long for the others."""
 _BLOCK_BYTES = 1_000_000
 """So much of a range is in memory at a time: what the processor's cache holds."""
 _LONGEST_RANGE = 64_000_000
@@ -54,15 +59,16 @@ class Range(NamedTuple):
         yield Result(reader.hand_over(), reader.is_open)
 
 
-def ranges(name: str, log: str, range_bytes: int) -> list[Range] | None:
-    """The ranges of a file; null where it has to be read as a whole.
+def ranges(name: str, log: str, range_bytes: int, jobs: int) -> list[Range] | None:
+    """The ranges of a file for so many processes; null where it has to be read as a whole.
 
     That is one that is small or packed or no regular file, one document, or one with a line that
     is no log line.
     """
     path = Path(name)
-    if not path.is_file() or path.stat().st_size < max(WORTH_IT, range_bytes):
+    if not path.is_file() or (size := path.stat().st_size) < max(WORTH_IT, range_bytes):
         return None
+    range_bytes = min(range_bytes, max(_LEAST_BYTES, math.ceil(size / (jobs * _RANGES_EACH))))
     with path.open("rb") as file:
         if is_packed(file):
             return None

@@ -82,7 +82,8 @@ class Readers:
 
             whole = packed.WholeFile(source, name, self._block_bytes)
             return PackedFile(self._started(), whole)
-        if (found := ranges(name, source.log, self._range_bytes)) is None:
+        found = ranges(name, source.log, self._range_bytes, self._jobs)
+        if found is None:
             return None
         from turnlat.reading.tasks import RangesOfFile  # noqa: PLC0415  # as above
 
