@@ -221,6 +221,18 @@ def test_polars_sees_the_texts_of_lines(texts: list[str]) -> None:
     assert found.reverse().sort().to_list() == sorted(found, key=lambda text: (text or "").encode())
 
 
+@given(
+    st.lists(st.binary(max_size=20).filter(lambda text: b"\n" not in text), min_size=1), st.data()
+)
+def test_lines_are_found_by_their_numbers(lines: list[bytes], data: st.DataObject) -> None:
+    held = b"\n".join(lines)
+    places = sorted(data.draw(st.sets(st.integers(0, len(lines) - 1))))
+    found = scan.lines_at(held, np.array(places, np.int64))
+    assert found == b"\n".join(lines[place] for place in places)
+    with pytest.raises(IndexError):
+        scan.lines_at(held, np.array([*places, len(lines)], np.int64))
+
+
 def test_an_array_keeps_its_bytes_until_nobody_looks_at_them() -> None:
     data = bytes(bytearray(8))
     count = sys.getrefcount(data)

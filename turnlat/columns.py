@@ -132,7 +132,7 @@ def codes_of(column: Any, height: int) -> NDArray[np.integer[Any]]:
 
 
 def chosen(rows: Rows, places: NDArray[np.int64]) -> Rows:
-    """The rows at some places."""
+    """The rows at some places, in their order."""
     codes: dict[int, Any] = {}  # several columns may have them in common
     for column in rows.columns.values():
         if isinstance(column, Coded) and id(column.codes) not in codes:
@@ -148,8 +148,7 @@ def chosen(rows: Rows, places: NDArray[np.int64]) -> Rows:
 
 def _chosen(column: Any, places: NDArray[np.int64]) -> Any:
     if isinstance(column, Joined):
-        texts = bytes(column.lines).split(b"\n")
-        return Joined(b"\n".join([texts[place] for place in places]))
+        return Joined(_scanner().lines_at(column.lines, places))
     if isinstance(column, list):
         return [column[place] for place in places]
     if isinstance(column, Steps):

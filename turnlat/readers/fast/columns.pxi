@@ -227,6 +227,43 @@ cdef inline uint64_t mixed(uint64_t hashed, uint64_t word) noexcept:
     return hashed ^ hashed >> 32
 
 
+def lines_at(data, places):
+    """Some of the lines that `data` holds, by their numbers from 0 in their order: 64 bits each."""
+    cdef Py_buffer held, chosen
+    PyObject_GetBuffer(data, &held, PyBUF_SIMPLE)
+    try:
+        PyObject_GetBuffer(places, &chosen, PyBUF_SIMPLE)
+        try:
+            return found_lines(
+                <Text>held.buf,
+                <Text>held.buf + held.len,
+                <int64_t*>chosen.buf,
+                chosen.len // sizeof(int64_t),
+            )
+        finally:
+            PyBuffer_Release(&chosen)
+    finally:
+        PyBuffer_Release(&held)
+
+
+cdef bytes found_lines(Text start, Text last, int64_t* places, Py_ssize_t count):
+    cdef Bytes found = Bytes()
+    cdef Text end
+    cdef Py_ssize_t at
+    cdef int64_t number = 0
+    for at in range(count):
+        while number < places[at]:
+            start = end_of_line(start, last) + 1
+            number += 1
+            if start > last:
+                raise IndexError(number)
+        end = end_of_line(start, last)
+        found.put(start, end - start)
+        found.put(b"\n", 1)
+    found.size -= count > 0
+    return found.taken()
+
+
 cdef enum:
     STEPS_BEGIN = 17  # what comes before them: their width, how many numbers there are, the first
 
