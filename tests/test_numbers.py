@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnlat import frames
-from turnlat.columns import Coded, Rows, compact
+from turnlat.columns import Coded, Joined, Rows, compact
 from turnlat.frames import Names
 from turnlat.records import KINDS, ORIGIN, Records, schema
 from turnlat.tally import Tally
@@ -108,6 +108,25 @@ def test_coded_columns_stand_for_their_texts(parts: list[tuple[list[str | None],
     frame = frames.build({"x": str}, rows, {"x": names})
     assert names.texts.to_list() == sorted({text for text in texts if text is not None})
     assert [None if n is None else names.texts[n] for n in frame["x"]] == texts
+
+
+def joined(texts: list[str | None]) -> Coded:
+    lines = "\n".join(text or "" for text in texts).encode()
+    return Coded(compact(list(range(len(texts))), int), Joined(lines))
+
+
+IDS = st.none() | st.text("ab0é", min_size=1, max_size=9) | st.text("ab0é", min_size=30)
+
+
+@given(st.lists(st.lists(IDS, min_size=1, max_size=5), min_size=1))
+def test_joined_columns_stand_for_their_texts(parts: list[list[str | None]]) -> None:
+    """Whether numbers tell their order or not: of many long ones they do not."""
+    rows = [Rows(len(part), {"x": joined(part)} if any(part) else {}) for part in parts]
+    texts = [text for part in parts for text in part]
+    names = Names.of(["x"], rows)
+    codes = names.column([row.columns.get("x") for row in rows], [row.height for row in rows])
+    assert names.texts.to_list() == sorted({text for text in texts if text is not None})
+    assert [None if code is None else names.texts[code] for code in codes] == texts
 
 
 def test_columns_of_one_block_share_their_texts() -> None:

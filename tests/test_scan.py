@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
 import math
 import sys
@@ -231,6 +232,31 @@ def test_lines_are_found_by_their_numbers(lines: list[bytes], data: st.DataObjec
     assert found == b"\n".join(lines[place] for place in places)
     with pytest.raises(IndexError):
         scan.lines_at(held, np.array([*places, len(lines)], np.int64))
+
+
+SHORT = st.lists(st.text("abé01_", max_size=6), min_size=1)
+
+
+@given(st.lists(SHORT, min_size=1), st.sampled_from(["", "speech_", "caf\u00e9_"]))
+def test_ordinals_are_in_the_order_of_their_texts(parts: list[list[str]], prefix: str) -> None:
+    texts = [[text and prefix + text for text in part] for part in parts]
+    found = scan.ordinals(["\n".join(part).encode() for part in texts])
+    numbers = np.frombuffer(found, np.uint64).tolist()
+    pairs = sorted(zip(itertools.chain.from_iterable(texts), numbers, strict=True))
+    assert [number == 0 for _, number in pairs] == [text == "" for text, _ in pairs]
+    for (text, number), (after, larger) in itertools.pairwise(pairs):
+        assert (text < after) == (number < larger)
+
+
+@pytest.mark.parametrize(("symbols", "length", "fits"), [(16, 15, True), (16, 16, False)])
+def test_lines_that_differ_in_too_much_have_no_ordinals(
+    symbols: int,
+    length: int,
+    fits: bool,  # noqa: FBT001
+) -> None:
+    line = "".join(chr(ord("a") + place % symbols) for place in range(length + symbols))
+    lines = "\n".join([line[:length], line[symbols - 1 :][:length]])
+    assert (scan.ordinals([lines.encode()]) is not None) == fits
 
 
 def test_an_array_keeps_its_bytes_until_nobody_looks_at_them() -> None:

@@ -89,6 +89,15 @@ class Joined:
         return Joined, (pickle.PickleBuffer(self.lines),)
 
 
+def ordinals(texts: Sequence[Joined]) -> Array | None:
+    """Numbers in the order of all texts, the same for the same texts, and 0 for null.
+
+    Null where texts differ in more than a number of 64 bits can tell.
+    """
+    found = _scanner().ordinals([each.lines for each in texts])
+    return None if found is None else Array(found, "u8")
+
+
 class Coded(NamedTuple):
     """Texts that many rows have in common."""
 

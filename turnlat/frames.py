@@ -25,8 +25,10 @@ _NO_NAMES: Mapping[str, Names] = {}
 class Names:
     """The different texts of some columns, in their order; coded columns hold places of them."""
 
-    def __init__(self, texts: pl.Series) -> None:
-        self.places = (texts.rank("dense") - 1).cast(pl.UInt32)
+    def __init__(self, texts: pl.Series, ordinals: pl.Series | None = None) -> None:
+        """Names of `texts`; of their `ordinals`, if these are known, it is seen sooner."""
+        order = texts if ordinals is None else ordinals
+        self.places = (order.rank("dense") - 1).cast(pl.UInt32)
         """The places of `texts`."""
         told = texts.is_not_null()
         places = self.places.filter(told)
@@ -39,8 +41,9 @@ class Names:
         """Those of some columns of `parts`, which `column` knows then."""
         held = [part.columns.get(name) for part in parts for name in columns]
         told = {_key(column): column for column in held}
-        texts = [series_of(texts_of(column)) for column in told.values()]
-        names = cls(pl.concat(texts) if texts else _NO_TEXTS)
+        held_texts = [texts_of(column) for column in told.values()]
+        texts = [series_of(each) for each in held_texts]
+        names = cls(pl.concat(texts) if texts else _NO_TEXTS, _ordinals(held_texts))
         starts = itertools.accumulate(map(len, texts), initial=0)
         names._held = dict(zip(told, starts))  # noqa: B905  # after the last one nothing starts
         return names
@@ -52,6 +55,19 @@ class Names:
             for value, height in zip(values, heights, strict=True)
         ]
         return self.places[pl.concat(rows)]
+
+
+def _ordinals(texts: Sequence[Texts]) -> pl.Series | None:
+    """Numbers in the order of all texts; null where these are not `Joined`, but for nulls."""
+    held = [Joined(b"") if each == (None,) else each for each in texts]
+    joined = [each for each in held if isinstance(each, Joined)]
+    if len(joined) < len(texts) or not any(each.lines for each in joined):
+        return None
+    found = columns.ordinals(joined)
+    if found is None:
+        return None
+    numbers = pl.Series(found)
+    return numbers.set(numbers == 0, None)
 
 
 def series_of(texts: Texts) -> pl.Series:

@@ -62,7 +62,9 @@ cdef enum:
 cdef Held* waiting = NULL  # released by threads of polars, which must not wait for Python's lock
 cdef PyThread_type_lock waiting_lock = PyThread_allocate_lock()
 
-FORMATS = {"f8": b"g", "f4": b"f", "i8": b"l", "i1": b"b", "u1": b"C", "u2": b"S", "u4": b"I"}
+FORMATS = {
+    "f8": b"g", "f4": b"f", "i8": b"l", "i1": b"b", "u1": b"C", "u2": b"S", "u4": b"I", "u8": b"L",
+}
 
 ctypedef fused Float:
     float

@@ -8,7 +8,7 @@ taken, to the same columns; all else it leaves to that path. What to look for, a
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.math cimport NAN
+from libc.math cimport NAN, log2
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcmp, memcpy, memset
@@ -34,6 +34,7 @@ from turnlat.readers.fast.times cimport seconds_of
 include "arrow.pxi"
 include "columns.pxi"
 include "keys.pxi"
+include "order.pxi"
 
 
 cdef enum:
