@@ -105,11 +105,12 @@ def test_help_loads_no_polars() -> None:
     assert loaded & {"polars", "numpy", "scipy", "orjson"} == set()
 
 
-def test_analyze_loads_neither_numpy_nor_scipy_nor_pydantic() -> None:
+def test_analyze_loads_only_what_it_needs() -> None:
     log = PACKAGE.parent / "sample_logs/hook.jsonl"
     loaded = loaded_by(f"from turnlat.commands import run; run(['analyze', {str(log)!r}])")
     assert "polars" in loaded
     assert loaded & {"numpy", "scipy", "pydantic"} == set()
+    assert loaded & {"isal", "backports"} == set()  # it is no archive
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

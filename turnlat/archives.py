@@ -1,27 +1,19 @@
-"""Archives: files that are packed, and how they are unpacked; a kind is a line in `_ARCHIVES`."""
+"""Archives: files that are packed, and how they are unpacked; a kind is a line in `_ARCHIVES`.
+
+What unpacks them is loaded for the first one: most logs are no archives.
+"""
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import importlib
-import lzma
 import sys
-import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from io import BufferedReader
 from typing import Any, BinaryIO, Protocol
 
-try:
-    _igzip: Any = importlib.import_module("isal.igzip_lib")
-except ImportError:  # there is none for rare processors
-    _igzip = None
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+_ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+_IGZIP = "isal.igzip_lib"
 
 _STEP_BYTES = 128 * 1024
 """How much is unpacked at once; where an archive breaks, so much before it may be lost."""
@@ -37,8 +29,8 @@ class Stream(Protocol):
 class _Gzip:
     """Gzip, unpacked four times as fast as Python does it; several may lie in one file."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, igzip: Any) -> None:
+        self._file, self._igzip = file, igzip
         self._packed = b""
         self._unpacker: Any = None
 
@@ -72,35 +64,54 @@ class _Gzip:
         if len(self._packed) < len(_GZIP):
             self._packed += self._file.read(_STEP_BYTES)
         if not self._packed.startswith(_GZIP):
-            raise gzip.BadGzipFile(f"Not a gzipped file ({self._packed[:2]!r})")
-        self._unpacker = _igzip.IgzipDecompressor(flag=_igzip.DECOMP_GZIP)
+            raise _module("gzip").BadGzipFile(f"Not a gzipped file ({self._packed[:2]!r})")
+        self._unpacker = self._igzip.IgzipDecompressor(flag=self._igzip.DECOMP_GZIP)
         return True
 
 
 def _open_gzip(file: BinaryIO) -> AbstractContextManager[Any]:
-    return gzip.open(file) if _igzip is None else nullcontext(_Gzip(file))
+    igzip = _module(_IGZIP)
+    opened: AbstractContextManager[Any] = (
+        _module("gzip").open(file) if igzip is None else nullcontext(_Gzip(file, igzip))
+    )
+    return opened
+
+
+def _opener(module: str) -> Callable[[BinaryIO], AbstractContextManager[Any]]:
+    return lambda file: _module(module).open(file)
+
+
+def _module(name: str) -> Any:
+    """A module; null where there is none, as of isal for rare processors."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
 
 
 _GZIP = b"\x1f\x8b"
 _ARCHIVES: dict[bytes, Callable[[BinaryIO], AbstractContextManager[Any]]] = {
     _GZIP: _open_gzip,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ\x00": lzma.open,
-    b"\x28\xb5\x2f\xfd": zstd.open,
+    b"BZh": _opener("bz2"),
+    b"\xfd7zXZ\x00": _opener("lzma"),
+    b"\x28\xb5\x2f\xfd": _opener(_ZSTD),
 }
 """How packed files begin, whatever their names."""
 _LONGEST_MAGIC = max(map(len, _ARCHIVES))
 
-BROKEN: tuple[type[Exception], ...] = (
-    EOFError,
-    gzip.BadGzipFile,
-    zlib.error,
-    lzma.LZMAError,
-    zstd.ZstdError,
-    OSError,
-    *([] if _igzip is None else [_igzip.IsalError]),
-)
-"""How a damaged archive shows itself; bz2 says so with a plain OSError, which disks do too."""
+
+def broken() -> tuple[type[Exception], ...]:
+    """How a damaged archive shows itself; bz2 says so with a plain OSError, which disks do too."""
+    igzip = _module(_IGZIP)
+    return (
+        EOFError,
+        OSError,
+        _module("gzip").BadGzipFile,
+        _module("zlib").error,
+        _module("lzma").LZMAError,
+        _module(_ZSTD).ZstdError,
+        *([] if igzip is None else [igzip.IsalError]),
+    )
 
 
 def is_packed(file: BufferedReader) -> bool:

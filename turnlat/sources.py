@@ -13,7 +13,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from turnlat.archives import BROKEN, Stream, unpacked
+from turnlat.archives import Stream, broken, unpacked
 from turnlat.blocks import Block
 from turnlat.errors import InputError
 
@@ -94,7 +94,7 @@ def _whole_lines(stream: Stream, block_bytes: int) -> Iterator[tuple[bytes, int]
             rest, more = cut(rest)
             dropped += more
         yield from apart(b"".join([rest, *parts]), dropped)
-    except BROKEN as error:
+    except broken() as error:
         yield from apart(b"".join([rest, *parts]), dropped)
         raise BrokenArchiveError(str(error).lower()) from error
 
