@@ -25,7 +25,7 @@ class Block(NamedTuple):
     offset: int
     """Byte offset of `data` in the file."""
     data: bytes | bytearray
-    """Of an array the next block may be read into the same memory."""
+    """A `bytearray` is overwritten by the next block: what is kept of it has to be copied."""
 
     def lines(self) -> list[bytes]:
         """The lines without their newlines."""

@@ -47,7 +47,7 @@ class Array:
 
 
 class Steps(NamedTuple):
-    """An array of numbers that are near their neighbours, in half of its memory or less."""
+    """An array of numbers as the steps between them: in little memory where all are small."""
 
     steps: Data
     """What the scanner makes of the array: see there."""
@@ -137,7 +137,7 @@ def codes_of(column: Any, height: int) -> NDArray[np.integer[Any]]:
         return loaded(column.codes)  # type: ignore[no-any-return]
     import numpy as np  # noqa: PLC0415  # a small log needs no array
 
-    return np.arange(height) if isinstance(column, list) else np.zeros(height, np.int8)
+    return np.arange(height) if isinstance(column, (list, Joined)) else np.zeros(height, np.int8)
 
 
 def chosen(rows: Rows, places: NDArray[np.int64]) -> Rows:

@@ -79,7 +79,7 @@ def _codes(column: Any, height: int) -> pl.Series:
     """The place among `columns.texts_of` of each row's text."""
     if isinstance(column, Coded):
         return pl.Series(column.codes).cast(pl.UInt32)
-    if isinstance(column, list):
+    if isinstance(column, (list, Joined)):
         return pl.int_range(height, dtype=pl.UInt32, eager=True)
     return _repeated(0, pl.UInt32(), height)
 

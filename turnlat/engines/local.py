@@ -30,7 +30,7 @@ WHOLE_RECORDS = 1_000_000
 """So many records make their turns together in less memory than anybody misses."""
 
 SHARD_RECORDS = 125_000
-"""At most how many of yet more records do: a shard takes some hundredths of a second at least."""
+"""About so many of yet more records do; with fewer, what each shard takes anyway would tell."""
 
 _AT_A_TIME = 2
 """So many shards are under way together: while Python tells one what to do, polars does another."""

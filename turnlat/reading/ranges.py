@@ -21,8 +21,9 @@ WORTH_IT = 50_000_000
 RANGE_BYTES = 32_000_000
 """At most so much of a file goes to a process at a time."""
 _LEAST_BYTES = 4_000_000
+"""A smaller range is not worth its way to a process and back."""
 _RANGES_EACH = 4
-"""Of a smaller file a process gets so many, so that at the end none waits long for the others."""
+"""Between these sizes each process gets so many, so that none waits long for the last ones."""
 _BLOCK_BYTES = 1_000_000
 """So much of a range is in memory at a time: what the processor's cache holds."""
 _LONGEST_RANGE = 64_000_000

@@ -57,6 +57,7 @@ class FastReader:
         first, self._first = self._first, None
         speeches, origins, found = self._scanner.taken()
         _free.append(self._scanner)
+        self._scanner = None
         shared = _Shared(Joined(speeches), _told(origins))
         for taken in map(_Taken._make, found):
             if taken.height:

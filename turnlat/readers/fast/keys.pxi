@@ -10,7 +10,7 @@ cdef enum:
 cdef struct Key:
     uint64_t[KEY_WORDS] words  # the key as lines write it, from its quote to where its value begins
     uint64_t mask  # of the last word: which of its bytes are the key's
-    int last  # of the words
+    int last  # the place of its last word
     int size  # in bytes
     int64_t field  # below 0 where it is not looked for
     Key* followers[FOLLOWERS]  # what came next, the latest first
@@ -43,8 +43,10 @@ cdef class Keys:
         cdef Key* key = &self.known[self.count]
         cdef int place
         self.count += 1
-        key.words[0] = key.mask = ~<uint64_t>0  # no text has such bytes
+        # No text has such bytes; and where other bytes have, no value comes next.
+        key.words[0] = key.mask = ~<uint64_t>0
         key.last = key.size = 0
+        key.field = -1
         for place in range(FOLLOWERS):
             key.followers[place] = &self.known[0]
         return key
@@ -74,6 +76,8 @@ cdef class Keys:
         is_ascii[0] = is_ascii[0] and is_plain
         key = self.learned(start, at[0], end) if is_plain else self.other
         key.field = self.fields.known(name.start, name.end - name.start)
+        if key is self.other:
+            return key
         for place in range(FOLLOWERS - 1, 0, -1):
             before.followers[place] = before.followers[place - 1]
         before.followers[0] = key
@@ -83,12 +87,14 @@ cdef class Keys:
         """The key of these bytes; `other` where it is too long, or one too many."""
         cdef int size, place
         cdef Key* key
-        if value - start > KEY_BYTES or end - start < KEY_BYTES or self.count == MOST_KEYS:
+        if value - start > KEY_BYTES or end - start < KEY_BYTES:
             return self.other
         for place in range(self.count):
             key = &self.known[place]
             if is_key(key, start, end) and key.size == value - start:
                 return key
+        if self.count == MOST_KEYS:
+            return self.other
         key = self.added()
         key.size = value - start
         key.last = (key.size - 1) // 8

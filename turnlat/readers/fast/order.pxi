@@ -24,7 +24,7 @@ def ordinals(list parts):
 
 
 cdef class Order:
-    """What lines are made of: behind the bytes that all begin with, each byte is a digit."""
+    """What lines are made of: each byte behind those that all begin with is a digit."""
 
     cdef Bytes first  # of the lines that are not empty
     cdef Py_ssize_t common  # how many bytes all of them begin with

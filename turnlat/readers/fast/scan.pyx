@@ -6,7 +6,7 @@ kind as they should be. It skips no value unread, so that what it takes the plai
 taken, to the same columns; all else it leaves to that path. What to look for, a `Layout` tells.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.math cimport NAN, log2
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t

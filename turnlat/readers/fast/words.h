@@ -34,7 +34,7 @@ static inline size_t plain_bytes(const unsigned char *at, const unsigned char *e
         odd = ((word ^ (EACH_BYTE * 0x22)) - EACH_BYTE)
             | ((word ^ (EACH_BYTE * 0x5C)) - EACH_BYTE)
             | (word - EACH_BYTE * 0x20);
-        odd = ((odd & ~word) | word) & HIGH_BITS;
+        odd = (odd | word) & HIGH_BITS;
         if (odd) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
             at += __builtin_ctzll(odd) >> 3;
