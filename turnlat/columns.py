@@ -81,6 +81,10 @@ class Joined:
     def __init__(self, lines: Data) -> None:
         self.lines = lines
 
+    def leave_pages(self) -> None:
+        """Hold the lines apart from all else that came with them."""
+        self.lines = bytes(self.lines)
+
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
         """The texts for polars; those that are not short lie in the lines."""
         return _scanner().exported_texts(self.lines)  # type: ignore[no-any-return]
@@ -161,7 +165,7 @@ def _chosen(column: Any, places: NDArray[np.int64]) -> Any:
     if isinstance(column, list):
         return [column[place] for place in places]
     if isinstance(column, Steps):
-        return _chosen(column.whole(), places)
+        return Steps.of(_chosen(column.whole(), places))
     if isinstance(column, Array):
         return Array(column.array()[places].data, column.type)
     return column if column is None or isinstance(column, _SCALARS) else column[places]

@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from turnlat import columns
-from turnlat.columns import Coded, Places, Rows, Texts, codes_of, loaded, texts_of
+from turnlat.columns import Coded, Joined, Places, Rows, Texts, codes_of, loaded, texts_of
 from turnlat.frames import series_of
 from turnlat.records import KINDS, Records
 from turnlat.tally import Tally
@@ -47,9 +47,9 @@ class _Part(NamedTuple):
 def split(records: Records, most: int) -> list[Records]:
     """`records`, which are let go, in shards of about `most`; sessions that began first go first.
 
-    Records that only count are not counted. The first shard has the tally.
+    The first shard has the tally.
     """
-    parts = [(kind, part) for kind, parts in records.rows.items() for part in parts if part.height]
+    parts = _one_after_another(records)
     known = _Texts()
     name = _name_of_sessions(parts, known) if records.are_rows else None
     if name is None:
@@ -61,13 +61,29 @@ def split(records: Records, most: int) -> list[Records]:
     shards: list[dict[str, list[Rows]]] = [
         {kind: [] for kind in KINDS} for _ in range(shard_of.max() + 1)
     ]
-    for part in told:
-        for shard, rows in _apart(part.rows, shard_of[part.sessions]):
-            shards[shard][part.kind].append(rows)
+    del known
+    parts.clear()
     for kind_parts in records.rows.values():
         kind_parts.clear()
+    told.reverse()
+    while told:  # each part is let go when it has been taken apart, with the pages that it came in
+        part = told.pop()
+        for column in part.rows.columns.values():
+            if isinstance(column, Coded) and isinstance(column.texts, Joined):
+                column.texts.leave_pages()
+        for shard, rows in _apart(part.rows, shard_of[part.sessions]):
+            shards[shard][part.kind].append(rows)
     tallies = [records.tally, *(Tally() for _ in shards[1:])]
     return [Records(*pair, records.keep) for pair in zip(shards, tallies, strict=True)]
+
+
+def _one_after_another(records: Records) -> list[tuple[str, Rows]]:
+    """All parts of records, those of all kinds that were read together one after another."""
+    together = itertools.zip_longest(
+        *([(kind, part) for part in parts] for kind, parts in records.rows.items())
+    )
+    told = filter(None, itertools.chain.from_iterable(together))
+    return [(kind, part) for kind, part in told if part.height]
 
 
 def _name_of_sessions(parts: list[tuple[str, Rows]], known: _Texts) -> str | None:
@@ -178,19 +194,23 @@ _NOBODY = -1
 
 def _in_shards(parts: list[_Part], count: int, most: int) -> _Numbers:
     """The shard of each of `count` sessions; all shards are about as large."""
-    began, records = np.full(count, np.inf), np.zeros(count, np.int64)
+    began, weights = np.full(count, np.inf), np.zeros(count)
     for part in parts:
         times = part.rows.columns.get("timestamp")
         if part.kind in _ANSWERING and times is not None:
             np.fmin.at(began, part.sessions, np.array(loaded(times), np.float64))
-        if part.kind != "other":
-            records += np.bincount(part.sessions, minlength=count)
+        weight = _ONLY_COUNTS if part.kind == "other" else 1.0
+        weights += weight * np.bincount(part.sessions, minlength=count)
     order = np.argsort(began, kind="stable")
-    so_far = np.cumsum(records[order])
-    size = math.ceil(so_far[-1] / max(1, math.ceil(so_far[-1] / most)))
+    ends = np.cumsum(weights[order])
+    size = ends[-1] / math.ceil(ends[-1] / most)
     shards = np.empty(count, np.int32)
-    shards[order] = (so_far - 1).clip(0) // max(1, size)
+    shards[order] = (ends - weights[order]) // size
     return np.unique(shards, return_inverse=True)[1].astype(np.int32)
+
+
+_ONLY_COUNTS = 0.25
+"""How much a record that only counts adds to a shard: that much of the memory of another."""
 
 
 def _apart(rows: Rows, shards: _Numbers) -> Iterator[tuple[int, Rows]]:

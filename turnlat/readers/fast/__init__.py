@@ -76,9 +76,10 @@ class _Taken(NamedTuple):
     """Numbers and truth values: bytes and type of an array, or what all of them are."""
     requests: bytes | None
     """The ids of requests, each in a line."""
-    speech: tuple[bytes, str]
-    """The number of each record's speech, as are the next two."""
+    speech: tuple[bytes, str] | None
+    """The number of each record's speech; null where none is of any."""
     origin: tuple[bytes, str]
+    """The number of each record's session, as the next one is of its model."""
     model: tuple[bytes, str]
     models: list[str]
 
@@ -106,10 +107,10 @@ def _rows(taken: _Taken, shared: _Shared, first: Block) -> Rows:
         name: Array(*column) if isinstance(column, tuple) else column
         for name, column in taken.columns.items()
     }
-    origin, speech = Array(*taken.origin), Coded(Array(*taken.speech), shared.speeches)
+    origin = Array(*taken.origin)
     held |= {name: _coded(origin, texts) for name, texts in shared.origins.items()}
     held |= {
-        "speech_id": speech if shared.speeches.lines else None,
+        "speech_id": taken.speech and Coded(Array(*taken.speech), shared.speeches),
         "request_id": None if taken.requests is None else Joined(taken.requests[:-1]),
         "model_name": _coded(Array(*taken.model), models),
         "type": "vad_metrics" if kind.kind == "other" else None,

@@ -42,6 +42,12 @@ cdef class Bytes:
         """Whether all values of so many bytes are the same."""
         return self.size == 0 or memcmp(self.start, self.start + size, self.size - size) == 0
 
+    cdef bint are_all(self, int64_t number) noexcept:
+        """Whether all numbers of 32 bits are the same one."""
+        if self.size and (<uint32_t*>self.start)[0] != number:
+            return False
+        return self.are_alike(sizeof(uint32_t))
+
     cdef object numbers(self):
         """All doubles, as a column: an array of a type that holds them, or what all of them are."""
         cdef Py_ssize_t count = self.size // sizeof(double), at
@@ -268,18 +274,26 @@ cdef enum:
     STEPS_BEGIN = 17  # what comes before them: their width, how many numbers there are, the first
 
 
-def steps(bytes numbers, Py_ssize_t size):
+def steps(data, Py_ssize_t size):
     """Numbers of `size` bytes as the steps between them, each in as few bytes as the largest."""
-    cdef const char* place = PyBytes_AS_STRING(numbers)
-    cdef int64_t count = len(numbers) // size, at
+    cdef Py_buffer held
+    PyObject_GetBuffer(data, &held, PyBUF_SIMPLE)
+    try:
+        return steps_between(<const char*>held.buf, held.len // size, size)
+    finally:
+        PyBuffer_Release(&held)
+
+
+cdef bytes steps_between(const char* numbers, int64_t count, Py_ssize_t size):
+    cdef int64_t at
     cdef uint64_t first = 0, before, step, all_bits = 0
     cdef uint8_t width = 0
     cdef int byte
     if count:
-        memcpy(&first, place, size)
+        memcpy(&first, numbers, size)
     before = first
     for at in range(count):
-        all_bits |= step_to(place + at * size, size, &before)
+        all_bits |= step_to(numbers + at * size, size, &before)
     while width < 8 and all_bits >> 8 * width:
         width += 1
     cdef bytes found = PyBytes_FromStringAndSize(NULL, STEPS_BEGIN + count * width)
@@ -290,7 +304,7 @@ def steps(bytes numbers, Py_ssize_t size):
     start += STEPS_BEGIN
     before = first
     for at in range(count):
-        step = step_to(place + at * size, size, &before)
+        step = step_to(numbers + at * size, size, &before)
         for byte in range(width):
             start[byte] = <char>(step >> 8 * byte)
         start += width

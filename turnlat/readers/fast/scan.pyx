@@ -81,8 +81,11 @@ cdef class Kind:
         self.speeches, self.origins, self.models = Bytes(), Bytes(), Bytes()
         self.names_of_models = Places()
 
-    cdef tuple taken(self):
-        """The layout, how many records there are, and what a `_Taken` tells of them."""
+    cdef tuple taken(self, int64_t nobody):
+        """The layout, how many records there are, and what a `_Taken` tells of them.
+
+        The speech of records that are of none has the number of `nobody`.
+        """
         cdef Py_ssize_t height = self.times.size // sizeof(double)
         columns = {}
         for name, column in zip(self.layout.numbers, self.number_columns):
@@ -93,12 +96,14 @@ cdef class Kind:
         columns["line"] = self.lines.narrow()
         requests = self.requests.taken() if self.has_requests else None
         self.requests.size, self.has_requests = 0, False
+        speeches = None if self.speeches.are_all(nobody) else self.speeches.narrow()
+        self.speeches.size = 0
         return (
             self.layout,
             height,
             columns,
             requests,
-            self.speeches.narrow(),
+            speeches,
             self.origins.narrow(),
             self.models.narrow(),
             self.names_of_models.taken(),
@@ -187,7 +192,8 @@ cdef class Scanner:
         """All records since the last call: texts of speeches and of origins, and of each kind."""
         self.fields.forget()
         self.of_metadata.forget()
-        kinds = [(<Kind>kind).taken() for kind in self.kinds]
+        cdef int64_t nobody = self.speeches.known(b"", 0)
+        kinds = [(<Kind>kind).taken(nobody) for kind in self.kinds]
         return self.speeches.taken_lines(), self.origins.taken(), kinds
 
     cdef Text end_of_object(self, Text start, Text last) except? NULL:
