@@ -29,7 +29,7 @@ _AS_IT_IS = Options()
 WHOLE_RECORDS = 1_000_000
 """So many records make their turns together in less memory than anybody misses."""
 
-SHARD_RECORDS = 135_000
+SHARD_RECORDS = 160_000
 """About so many of yet more records do; with fewer, what each shard takes anyway would tell."""
 
 _AT_A_TIME = 2
