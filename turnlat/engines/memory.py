@@ -1,4 +1,4 @@
-"""Memory: what Python's own cannot do."""
+"""Memory: it goes back to the system, where the C library would keep it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ import sys
 
 
 def give_back() -> None:
-    """Let the system have the memory that was freed; glibc keeps what lies between what was not."""
+    """Let the system have all that is free; glibc itself keeps what lies below something in use."""
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
