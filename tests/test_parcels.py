@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from turnlat.reading import parcels
 )
 def test_what_comes_out_is_what_went_in(arrays: list[list[int]], other: object) -> None:
     sent = {"arrays": [np.array(array, np.int32) for array in arrays], "other": other}
-    found = parcels.unpacked(memoryview(parcels.packed(sent)))
+    found = parcels.unpacked(memoryview(bytearray(b"".join(parcels.packed(sent)))))
     assert [array.tolist() for array in found["arrays"]] == arrays
     assert found["other"] == other
 
@@ -36,6 +37,25 @@ def test_arrays_lie_in_the_pages_of_their_parcel_and_can_be_written() -> None:
     assert not first.flags.owndata
     assert first.flags.aligned
     first[0] = 9.0
+
+
+def test_what_no_pipe_holds_comes_in_parts() -> None:
+    here, there = multiprocessing.Pipe(duplex=False)
+    sent = [np.arange(300_000, dtype=np.int64) + each for each in range(3)]
+    sender = threading.Thread(target=parcels.send, args=(there, parcels.packed(sent)))
+    sender.start()
+    found = parcels.receive(here)
+    sender.join()
+    assert all(map(np.array_equal, found, sent))
+
+
+def test_an_end_amid_a_parcel_is_told() -> None:
+    here, there = multiprocessing.Pipe(duplex=False)
+    there.send_bytes((1000).to_bytes(8, "little"))
+    there.send_bytes(b"the beginning")
+    there.close()
+    with pytest.raises((EOFError, OSError)):
+        parcels.receive(here)
 
 
 def test_the_end_of_the_sender_is_told() -> None:

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import itertools
 import mmap
+import os
 import pickle
 import struct
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
+
+Parcel = Sequence[memoryview]
+"""The parts of what is sent, one after another."""
 
 _PROTOCOL = 5
 _ALIGNED = 16
 """Where arrays may begin."""
 _COUNT = struct.Struct("<Q")
+_AT_ONCE = {"flags": mmap.MAP_SHARED | mmap.MAP_POPULATE} if hasattr(mmap, "MAP_POPULATE") else {}
+"""How to get pages that are there already, where one can: one after another takes longer."""
 
 
-def packed(value: object) -> bytes:
-    """`value` as bytes, its arrays behind one another at the end."""
+def packed(value: object) -> Parcel:
+    """`value` as bytes, its arrays behind one another at the end; they are not copied."""
     arrays: list[pickle.PickleBuffer] = []
     told = pickle.dumps(value, _PROTOCOL, buffer_callback=arrays.append)
     parts = [memoryview(told), *(array.raw() for array in arrays)]
     sizes = [_COUNT.pack(len(part)) for part in parts]
-    head = b"".join([_COUNT.pack(len(parts)), *sizes])
-    padded = ((part, bytes(-len(part) % _ALIGNED)) for part in (memoryview(head), *parts))
-    return b"".join(itertools.chain.from_iterable(padded))
+    head = memoryview(b"".join([_COUNT.pack(len(parts)), *sizes]))
+    padded = ((part, memoryview(bytes(-len(part) % _ALIGNED))) for part in (head, *parts))
+    return [part for part in itertools.chain.from_iterable(padded) if part]
 
 
 def unpacked(parcel: memoryview) -> Any:
@@ -37,21 +44,45 @@ def unpacked(parcel: memoryview) -> Any:
     return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301  # of our own process
 
 
-def send(connection: Connection, parcel: bytes) -> None:
+def send(connection: Connection, parcel: Parcel) -> None:
     """Send a parcel, its size first."""
-    connection.send_bytes(_COUNT.pack(len(parcel)))
-    connection.send_bytes(parcel)
+    connection.send_bytes(_COUNT.pack(sum(map(len, parcel))))
+    for part in parcel:
+        _write(connection, part)
 
 
 def receive(connection: Connection) -> Any:
     """What was sent, in pages of its own: they are free again as soon as its arrays are.
 
-    Raises `EOFError` where the other process has ended, and `OSError` where it did amid a parcel.
+    Raises `EOFError` or `OSError` where the other process has ended.
     """
     (size,) = _COUNT.unpack(connection.recv_bytes())
-    pages = mmap.mmap(-1, size)
-    connection.recv_bytes_into(pages)
-    return unpacked(memoryview(pages))
+    pages = mmap.mmap(-1, size, **_AT_ONCE)
+    view, done = memoryview(pages), 0
+    while done < size:
+        done += _read(connection, view[done:])
+    return unpacked(view)
+
+
+if hasattr(os, "readv"):
+
+    def _write(connection: Connection, part: memoryview) -> None:
+        while part:
+            part = part[os.write(connection.fileno(), part) :]
+
+    def _read(connection: Connection, view: memoryview) -> int:
+        """Read straight into the pages: `recv_bytes_into` copies everything twice."""
+        if not (count := os.readv(connection.fileno(), [view])):
+            raise EOFError
+        return count
+
+else:  # Windows
+
+    def _write(connection: Connection, part: memoryview) -> None:
+        connection.send_bytes(part)
+
+    def _read(connection: Connection, view: memoryview) -> int:
+        return connection.recv_bytes_into(view)
 
 
 def _end(place: int) -> int:

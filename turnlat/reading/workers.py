@@ -18,13 +18,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from turnlat.errors import TurnlatError
 from turnlat.readers import Options
 from turnlat.reading import parcels
 
 _PROTOCOL = 5
+
+_Message = TypeVar("_Message")
 
 
 class Task(Protocol):
@@ -58,7 +60,8 @@ class Workers:
         tasks.close()
         # A worker that is killed may leave the others waiting: nobody must wait for them to read.
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._sender = threading.Thread(target=_send, args=(self._outbox, self._tasks), daemon=True)
+        outlet = (self._outbox, self._tasks, Connection.send_bytes)
+        self._sender = threading.Thread(target=_send, args=outlet, daemon=True)
         self._sender.start()
 
     def send(self, number: int, task: Task) -> None:
@@ -134,7 +137,7 @@ def _work(
     for connection in inherited:  # so that a worker sees when the one that started it has ended
         connection.close()
     gc.disable()  # columns have no cycles
-    waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[parcels.Parcel | None] = queue.SimpleQueue()
     # The next task is read while nobody fetches the result of the last one.
     sender = threading.Thread(target=_send, args=(waiting, results, parcels.send))
     sender.start()
@@ -151,7 +154,7 @@ def _work(
         sender.join()
 
 
-def _results(message: bytes, options: Options) -> Iterator[bytes]:
+def _results(message: bytes, options: Options) -> Iterator[parcels.Parcel]:
     number, task = pickle.loads(message)  # noqa: S301  # of our own process
     try:
         for result in task.results(options):
@@ -161,9 +164,9 @@ def _results(message: bytes, options: Options) -> Iterator[bytes]:
 
 
 def _send(
-    waiting: queue.SimpleQueue[bytes | None],
+    waiting: queue.SimpleQueue[_Message | None],
     connection: Connection,
-    send: Callable[[Connection, bytes], None] = Connection.send_bytes,
+    send: Callable[[Connection, _Message], None],
 ) -> None:
     with suppress(OSError):  # nobody waits for it any more
         while (message := waiting.get()) is not None:
