@@ -10,8 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 from logs import DATA, START, eou, llm, plain, recordings, stt, tts, write_log
+from polars.testing import assert_frame_equal
 
 from tests.benchmarks.logs import Plan, write
+from turnlat import turns
 from turnlat.engines import Tables, local
 from turnlat.readers import Options
 from turnlat.reading import Readers
@@ -161,3 +163,20 @@ def test_job_ids_of_a_hook_name_sessions_before_rooms(tmp_path: Path) -> None:
 def test_other_shapes_are_not_split() -> None:
     for log in DATA.rglob("*.json"):
         assert count([log], 1) == 1
+
+
+@pytest.mark.parametrize("count", [1, 127, 128, 2**31, -(2**40), None])
+@pytest.mark.parametrize("source", ["a.jsonl", None])
+def test_what_is_narrow_is_all_there(crowd: Path, count: int | None, source: str | None) -> None:
+    table = turns.build(local.gather(find([str(crowd)]))).table
+    odd = pl.int_range(pl.len()) % 3 == 0
+    rows = table.rows.with_columns(
+        prompt_tokens=pl.when(odd).then(count).otherwise("prompt_tokens"),
+        source=pl.when(odd).then(pl.lit(source)).otherwise("source"),
+        room=pl.when(~odd).then("room"),
+        tts_model=pl.lit(source),
+        agent_name=pl.lit(None, dtype=pl.String),
+    )
+    for each in (rows, rows.head(1), rows.clear()):
+        whole = table._replace(rows=each)
+        assert_frame_equal(whole.narrowed().named(), whole.named())

@@ -32,8 +32,8 @@ WHOLE_RECORDS = 1_000_000
 SHARD_RECORDS = 160_000
 """About so many of yet more records do; with fewer, what each shard takes anyway would tell."""
 
-_AT_A_TIME = 2
-"""So many shards are under way together: while Python tells one what to do, polars does another."""
+_AT_A_TIME = 3
+"""So many shards are under way together: while Python tells one what to do, polars does others."""
 
 
 def tabulate(
@@ -61,7 +61,7 @@ def tabulate_with(
     ledger = functools.reduce(operator.add, (part.ledger for part in parts))
     found = functools.reduce(operator.add, (part.found for part in parts))
     return Tables(
-        frame=table.joined([part.frame for part in parts]),
+        frame=table.joined([part.table for part in parts]),
         transcriptions=transcriptions.joined([part.transcriptions for part in parts]),
         tools=tools.summarize(pl.concat(part.tools for part in parts)),
         usage=usage.summarize([part.usage for part in parts]),
@@ -78,7 +78,7 @@ def tabulate_with(
 class _Part(NamedTuple):
     """What is kept of the turns of one shard."""
 
-    frame: pl.DataFrame
+    table: table.Numbered
     transcriptions: pl.DataFrame
     tools: pl.DataFrame
     usage: pl.DataFrame
@@ -89,7 +89,7 @@ class _Part(NamedTuple):
     def of(cls, built: Turns) -> _Part:
         stt, transcripts = built.frames["stt"], built.frames["transcript"]
         return cls(
-            built.frame,
+            built.table,
             transcriptions.summarize(stt, transcripts, built.sessions),
             built.frames["tool"].select(tools.COLUMNS),
             usage.count(built.frames),
@@ -113,7 +113,7 @@ def _parts(shards: list[Records]) -> list[_Part]:
 def _part(shard: Records) -> _Part:
     part = _Part.of(turns.build(shard))
     memory.give_back()
-    return part
+    return part._replace(table=part.table.narrowed())
 
 
 def _shards(records: Records, most: int) -> list[Records]:

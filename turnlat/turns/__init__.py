@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -31,10 +32,11 @@ from turnlat.turns.sessions import Frames
 __all__ = ["Ledger", "Turns", "build", "notes"]
 
 
-class Turns(NamedTuple):
+@dataclass(frozen=True)
+class Turns:
     """The turn table, the records that it was made from, the ledger, and what notes are about."""
 
-    frame: pl.DataFrame
+    table: table.Numbered
     """One row per turn or speech: the columns of `table.COLUMNS`, `recorded_at`, kept fields."""
     frames: Frames
     """The records without duplicates, with `session`, a place in `sessions`."""
@@ -44,20 +46,21 @@ class Turns(NamedTuple):
     found: Counter[str]
     """What notes about a whole run count; that of several parts of a run adds up."""
 
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """The table itself."""
+        return self.table.named()
+
 
 def build(records: Records) -> Turns:
     """All turns and speeches of `records`."""
     frames, names, dropped, merged = _speaking(records)
-    heard = states.hear(speeches.of(frames), frames)
-    stitched = stitching.outcomes(stitching.stitch(heard))
-    frames = _attribute(frames, stitched)
-    frames["tts"] = latency.hear(frames["tts"], stitched)
-    timed = states.differs(latency.of_speaking(stitched, frames), frames["state"])
-    spoken = reported.fill(timed, frames["chat"])
-    frame = table.named(table.assemble(spoken, stitched, frames, records.keep), names)
-    found = _found(records.tally, frames, frame)
+    frames, rows = _turns(frames, records.keep)
+    rows = table.in_order(rows)
+    found = _found(records.tally, frames, rows)
     found["merged"] = merged
-    return Turns(frame, frames, names["sessions"], _ledger(records, frames, frame, dropped), found)
+    ledger = _ledger(records, frames, rows, dropped)
+    return Turns(table.Numbered(rows, names), frames, names["sessions"], ledger, found)
 
 
 def _speaking(records: Records) -> tuple[Frames, dict[str, pl.Series], int, int]:
@@ -75,6 +78,17 @@ def _speaking(records: Records) -> tuple[Frames, dict[str, pl.Series], int, int]
     frames = sentinels.clean(sessions.seat_messages(frames))
     frames = states.lone(grouping.infer(speeches.identified(frames)))
     return speeches.with_starts(speeches.numbered(frames)), names, repeated + merged, merged
+
+
+def _turns(frames: Frames, keep: tuple[str, ...]) -> tuple[Frames, pl.DataFrame]:
+    """The records with the turns that they belong to, and the rows of these."""
+    heard = states.hear(speeches.of(frames), frames)
+    stitched = stitching.outcomes(stitching.stitch(heard))
+    frames = _attribute(frames, stitched)
+    frames["tts"] = latency.hear(frames["tts"], stitched)
+    timed = states.differs(latency.of_speaking(stitched, frames), frames["state"])
+    spoken = reported.fill(timed, frames["chat"])
+    return frames, table.assemble(spoken, stitched, frames, keep)
 
 
 def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:
@@ -100,7 +114,7 @@ def _attribute(frames: Frames, stitched: pl.DataFrame) -> Frames:
 _STARTS = dict.fromkeys(("llm", "tts"), ("first_start",))
 
 
-def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int) -> Ledger:
+def _ledger(records: Records, frames: Frames, rows: pl.DataFrame, dropped: int) -> Ledger:
     tally = records.tally
     responses = frames["realtime"].filter(table.is_response()).height
     loose = sum(frames[kind]["turn_speech"].null_count() for kind in sessions.SPEAKING)
@@ -108,7 +122,7 @@ def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int)
     unique = sum(frames[kind].height for kind in KINDS)
     said = frames["chat"].filter("alone")["exchange"].count()
     in_turns = speaking - loose + responses + said
-    counts = dict(frame["outcome"].value_counts().iter_rows())
+    counts = dict(rows["outcome"].value_counts().iter_rows())
     return Ledger(
         lines=tally.lines,
         metric=tally.metric,
@@ -125,13 +139,13 @@ def _ledger(records: Records, frames: Frames, frame: pl.DataFrame, dropped: int)
     )
 
 
-def _found(tally: Tally, frames: Frames, frame: pl.DataFrame) -> Counter[str]:
+def _found(tally: Tally, frames: Frames, rows: pl.DataFrame) -> Counter[str]:
     said = frames["chat"].filter("alone")["exchange"].drop_nulls().n_unique()
     return Counter(
         {
-            "rows": frame.height,
+            "rows": rows.height,
             "eous": frames["eou"].height,
-            "inferred": frame.filter(pl.col("grouping") == "inferred").height - said,
+            "inferred": rows.filter(pl.col("grouping") == "inferred").height - said,
             "messages": said,
             "not-finite": tally.not_finite,
             "wrapped": tally.wrapped,

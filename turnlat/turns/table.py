@@ -66,14 +66,38 @@ SUM_DIGITS = 9
 """Sums are rounded to nanoseconds, so that the order of their terms does not show."""
 
 _TURN = "turn_speech"
+_TEXT = pl.String()
+_COUNTS = {name: type_ for name, type_ in COLUMNS.items() if type_ == pl.Int64()}
 _NAMES = {"session": "sessions", "speech_id": "speeches", "job_id": "origins", "room": "origins"}
 """Columns that hold numbers until the table is done, and whose names these are."""
+
+
+class Numbered(NamedTuple):
+    """The turn table with numbers for texts that many of its rows have in common."""
+
+    rows: pl.DataFrame
+    names: Mapping[str, pl.Series]
+    """What the numbers stand for."""
+
+    def named(self) -> pl.DataFrame:
+        """The table itself."""
+        texts = [self.names[space][self.rows[name]].alias(name) for name, space in _NAMES.items()]
+        types = self.rows.schema
+        narrow = [pl.col(name).cast(wide) for name, wide in _COUNTS.items() if types[name] != wide]
+        return self.rows.with_columns(*texts, *narrow)
+
+    def narrowed(self) -> Numbered:
+        """The same in less memory: small counts as such, and once what is the same in all rows."""
+        rows = self.rows
+        counts = [rows[name].shrink_dtype() for name in _COUNTS]
+        texts = [_only_text(rows[name]) for name, type_ in rows.schema.items() if type_ == _TEXT]
+        return self._replace(rows=rows.with_columns(*counts, *texts))
 
 
 def assemble(
     turns: pl.DataFrame, stitched: pl.DataFrame, frames: Frames, keep: tuple[str, ...]
 ) -> pl.DataFrame:
-    """One row per turn and loose speech, and per response of a speech-to-speech model.
+    """One row per turn and loose speech, and per response of a speech-to-speech model; unordered.
 
     Chat messages give rows in sessions that have no other records of them.
     """
@@ -93,18 +117,21 @@ def assemble(
     if alone.height:
         rows.append(_typed(_said(messages.rows(alone, kept).lazy()), kept))
     table = pl.concat(rows).pipe(_with_stt_model, frames["stt"]).collect(engine="in-memory")
-    return _numbered(table).rename(dict(zip(kept, keep, strict=True)))
+    return table.rename(dict(zip(kept, keep, strict=True)))
 
 
-def named(rows: pl.DataFrame, names: Mapping[str, pl.Series]) -> pl.DataFrame:
-    """`rows` with the texts that their numbers stand for."""
-    return rows.with_columns(
-        names[space][rows[column]].alias(column) for column, space in _NAMES.items()
-    )
+def _only_text(texts: pl.Series) -> pl.Series | pl.Expr:
+    """The text that all rows have, as a literal, which takes no memory; else the column."""
+    if texts.null_count() < len(texts):
+        only = texts.first()
+        if only is None or not texts.eq(only).all(ignore_nulls=False):
+            return texts
+    return pl.lit(texts.first(), dtype=_TEXT).alias(texts.name)
 
 
-def joined(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def joined(parts: Sequence[Numbered]) -> pl.DataFrame:
     """One table of those of several shards, whose sessions are others: they keep their order."""
+    tables = [part.named() for part in parts]
     if len(tables) == 1:
         return tables[0]
     began = pl.concat([_began(each, maintain_order=True) for each in tables])
@@ -146,7 +173,7 @@ def _typed(rows: pl.LazyFrame, kept: list[str]) -> pl.LazyFrame:
     return rows.select(*typed, *kept)
 
 
-def _numbered(rows: pl.DataFrame) -> pl.DataFrame:
+def in_order(rows: pl.DataFrame) -> pl.DataFrame:
     """Sessions in the order of their first record, rows in the order of time, turns counted."""
     place = (
         _began(rows).sort("began", "session", nulls_last=True).with_row_index("place").drop("began")
