@@ -40,7 +40,7 @@ class Names:
     def of(cls, columns: Iterable[str], parts: Iterable[Rows]) -> Names:
         """Those of some columns of `parts`, which `column` knows then."""
         held = [part.columns.get(name) for part in parts for name in columns]
-        told = {_key(column): column for column in held}
+        told = {key_of(column): column for column in held}
         held_texts = [texts_of(column) for column in told.values()]
         texts = [series_of(each) for each in held_texts]
         names = cls(pl.concat(texts) if texts else _NO_TEXTS, _ordinals(held_texts))
@@ -51,7 +51,7 @@ class Names:
     def column(self, values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
         """The places of the texts of a column of all parts."""
         rows = [
-            _codes(value, height) + self._held[_key(value)]
+            _codes(value, height) + self._held[key_of(value)]
             for value, height in zip(values, heights, strict=True)
         ]
         return self.places[pl.concat(rows)]
@@ -84,7 +84,7 @@ def _codes(column: Any, height: int) -> pl.Series:
     return _repeated(0, pl.UInt32(), height)
 
 
-def _key(column: Any) -> Hashable:
+def key_of(column: Any) -> Hashable:
     """What tells the texts of a column: parts of one block have theirs in common."""
     return column if _is_scalar(column) else id(texts_of(column))
 

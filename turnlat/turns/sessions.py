@@ -53,7 +53,7 @@ class Assigned(NamedTuple):
 def assign(coded: CodedFrames) -> Assigned:
     """Add `session`, `session_rank` (0 is the best key) and `ids_repeated` to every frame."""
     names = coded.names["origins"]
-    jobs = names.str.starts_with(_JOB)
+    jobs = are_jobs(names)
     frames = coded.frames
     if jobs.any():
         frames = {kind: _with_job(frame, jobs) for kind, frame in frames.items()}
@@ -67,9 +67,9 @@ def assign(coded: CodedFrames) -> Assigned:
     return Assigned({kind: _with_best(frame, best) for kind, frame in keyed.items()}, names)
 
 
-def is_job(session: str) -> bool:
-    """Whether what a hook writes as its session is a job's id."""
-    return session.startswith(_JOB)
+def are_jobs(sessions: pl.Series) -> pl.Series:
+    """Of what hooks write as their sessions whether it is a job's id."""
+    return sessions.str.starts_with(_JOB)
 
 
 def _with_job(frame: pl.DataFrame, jobs: pl.Series) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,11 +16,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from turnlat import columns
-from turnlat.columns import Coded, Joined, Places, Rows, Texts, codes_of, loaded, texts_of
-from turnlat.frames import series_of
+from turnlat.columns import Coded, Joined, Rows, codes_of, loaded, texts_of
+from turnlat.frames import key_of, series_of
 from turnlat.records import KINDS, Records
 from turnlat.tally import Tally
-from turnlat.turns.sessions import NAMES, OF_SPEECHES, is_job
+from turnlat.turns.sessions import NAMES, OF_SPEECHES, are_jobs
 
 _ANSWERING = (*OF_SPEECHES, "realtime")
 """The kinds whose records make rows of the turn table; sessions are in the order of these."""
@@ -33,15 +33,8 @@ class _Part(NamedTuple):
 
     kind: str
     rows: Rows
-    name: Any
-    """The column that names their sessions."""
-    numbers: _Numbers
-    """The sessions' numbers, one for each of the column's texts."""
-
-    @property
-    def sessions(self) -> _Numbers:
-        """The session of each record: made when it is asked for, since records are many."""
-        return np.asarray(self.numbers[codes_of(self.name, self.rows.height)])
+    sessions: _Numbers
+    """The number of each record's session."""
 
 
 def split(records: Records, most: int) -> list[Records]:
@@ -94,84 +87,78 @@ def _name_of_sessions(parts: list[tuple[str, Rows]], known: _Texts) -> str | Non
     """
     for kind, part in parts:
         looks_on = kind == "chat" or bool(np.any(part.columns["plain"]))
-        if looks_on or (kind in OF_SPEECHES and _lacks(part, "speech_id", known)):
+        if looks_on or (kind in OF_SPEECHES and known.lacks(part, "speech_id")):
             return None
-    texts = {name: _different(name, [part for _, part in parts], known) for name in NAMES}
-    jobs = set(map(is_job, filter(None, texts["hook_session"])))
-    if texts["job_id"] == {None} and True in jobs:
-        return None if False in jobs or None in texts["hook_session"] else "hook_session"
-    named = next((name for name in NAMES if texts[name] != {None}), None)
-    return None if named is None or None in texts[named] else named
-
-
-def _different(name: str, parts: list[Rows], known: _Texts) -> set[str | None]:
-    """The different texts of a column, null among them where any record has none."""
-    held = [column for part in parts if (column := part.columns.get(name)) is not None]
-    lists = {id(texts): texts for texts in map(texts_of, held)}
-    listed = (known.of(texts).to_list() for texts in lists.values())
-    found = set(itertools.chain.from_iterable(listed)) - {None}
-    return found | ({None} if any(_lacks(part, name, known) for part in parts) else set())
-
-
-def _lacks(part: Rows, name: str, known: _Texts) -> bool:
-    """Whether a record has no text there."""
-    column = part.columns.get(name)
-    texts = texts_of(column)
-    if not known.of(texts).has_nulls():
-        return False
-    if not isinstance(column, Coded):
-        return True
-    return bool(known.are_null(texts)[codes_of(column, part.height)].any())
+    texts = {name: pl.concat(known.different(name, parts).values()) for name in NAMES}
+    jobs = are_jobs(texts["hook_session"].drop_nulls())
+    if jobs.any() and not texts["job_id"].count():
+        name = "hook_session" if jobs.all() else None
+    else:
+        name = next((name for name in NAMES if texts[name].count()), None)
+    return None if name is None or any(known.lacks(part, name) for _, part in parts) else name
 
 
 class _Texts:
-    """What is known of texts: found once for those that the parts of one block share."""
+    """What is known of the texts of columns: found once for those that parts of one block share."""
 
     def __init__(self) -> None:
-        self._series: dict[int, tuple[Texts, pl.Series]] = {}
-        self._nulls: dict[int, NDArray[np.bool_]] = {}
+        self._series: dict[Hashable, tuple[Any, pl.Series]] = {}
+        self._nulls: dict[Hashable, NDArray[np.bool_]] = {}
 
-    def of(self, texts: Texts) -> pl.Series:
+    def of(self, column: Any) -> pl.Series:
         """The texts themselves."""
-        if id(texts) not in self._series:
-            self._series[id(texts)] = (texts, series_of(texts))
-        return self._series[id(texts)][1]
+        key = key_of(column)
+        if key not in self._series:  # the column is held, too, so that no other one has its key
+            self._series[key] = (column, series_of(texts_of(column)))
+        return self._series[key][1]
 
-    def are_null(self, texts: Texts) -> NDArray[np.bool_]:
+    def different(self, name: str, parts: list[tuple[str, Rows]]) -> dict[Hashable, pl.Series]:
+        """The texts of a column of all parts."""
+        columns = [part.columns.get(name) for _, part in parts]
+        return {key_of(column): self.of(column) for column in columns}
+
+    def are_null(self, column: Any) -> NDArray[np.bool_]:
         """Of each text whether it is null."""
-        if id(texts) not in self._nulls:
-            self._nulls[id(texts)] = self.of(texts).is_null().to_numpy()
-        return self._nulls[id(texts)]
+        key = key_of(column)
+        if key not in self._nulls:
+            self._nulls[key] = self.of(column).is_null().to_numpy()
+        return self._nulls[key]
+
+    def lacks(self, part: Rows, name: str) -> bool:
+        """Whether a record has no text there."""
+        column = part.columns.get(name)
+        if not self.of(column).has_nulls():
+            return False
+        return bool(self.are_null(column)[codes_of(column, part.height)].any())
 
 
 def _numbered(parts: list[tuple[str, Rows]], name: str, known: _Texts) -> tuple[list[_Part], int]:
     """`parts` with the numbers of their sessions, and how many these are."""
-    numbers, of_texts, told = Places(), dict[int, _Numbers](), []
+    texts = known.different(name, parts)
+    ranks = pl.concat(texts.values()).rank("dense").fill_null(1)
+    places = (ranks - 1).cast(pl.Int32).to_numpy()
+    ends = np.cumsum([len(each) for each in texts.values()])
+    numbers = dict(zip(texts, np.split(places, ends[:-1]), strict=True))
+    told = []
     for kind, rows in parts:
         column = rows.columns[name]
-        texts = texts_of(column)
-        # Parts of one block share their texts.
-        if id(texts) not in of_texts or not isinstance(column, Coded):
-            of_texts[id(texts)] = np.array(
-                [numbers[text] for text in known.of(texts).to_list()], np.int32
-            )
-        told.append(_Part(kind, rows, column, of_texts[id(texts)]))
-    return told, len(numbers)
+        sessions = numbers[key_of(column)][codes_of(column, rows.height)]
+        told.append(_Part(kind, rows, sessions))
+    return told, int(places.max()) + 1
 
 
 def _share_speeches(parts: list[_Part], known: _Texts) -> bool:
     """Whether several sessions have a speech id in common."""
-    owners: dict[int, tuple[pl.Series, _Numbers]] = {}
+    owners: dict[Hashable, tuple[pl.Series, _Numbers]] = {}
     for part in parts:
         column = part.rows.columns.get("speech_id")
         if column is None:
             continue
-        texts, codes = texts_of(column), codes_of(column, part.rows.height)
-        ids = known.of(texts)
-        _, owner = owners.setdefault(id(texts), (ids, np.full(len(ids), _NOBODY, np.int32)))
+        ids, codes = known.of(column), codes_of(column, part.rows.height)
+        _, owner = owners.setdefault(key_of(column), (ids, np.full(len(ids), _NOBODY, np.int32)))
         sessions = part.sessions
         if ids.has_nulls():
-            named = ~known.are_null(texts)[codes]
+            named = ~known.are_null(column)[codes]
             codes, sessions = codes[named], sessions[named]
         owned = owner[codes]
         owner[codes] = np.where(owned == _NOBODY, sessions, owned)
@@ -180,11 +167,12 @@ def _share_speeches(parts: list[_Part], known: _Texts) -> bool:
     if not owners:
         return False
     sessions = np.concatenate([owner for _, owner in owners.values()])
-    hashes = pl.concat([ids for ids, _ in owners.values()]).hash().to_numpy()
+    told = sessions != _NOBODY
+    hashes = pl.concat([ids for ids, _ in owners.values()]).hash().to_numpy()[told]
     # Different texts of one hash would keep sessions together without need, and do no harm.
     bits = int(sessions.max()).bit_length()
-    told = sessions != _NOBODY
-    pairs = np.sort((hashes[told] << np.uint64(bits)) | sessions[told].astype(np.uint64))
+    pairs = (hashes << np.uint64(bits)) | sessions[told].astype(np.uint64)
+    pairs = pl.Series(pairs).sort().to_numpy()
     differ = pairs[1:] ^ pairs[:-1]
     return bool(((differ != 0) & (differ >> np.uint64(bits) == 0)).any())
 
