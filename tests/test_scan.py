@@ -238,25 +238,34 @@ SHORT = st.lists(st.text("abé01_", max_size=6), min_size=1)
 
 
 @given(st.lists(SHORT, min_size=1), st.sampled_from(["", "speech_", "caf\u00e9_"]))
-def test_ordinals_are_in_the_order_of_their_texts(parts: list[list[str]], prefix: str) -> None:
+def test_places_are_in_the_order_of_their_texts(parts: list[list[str]], prefix: str) -> None:
     texts = [[text and prefix + text for text in part] for part in parts]
-    found = scan.ordinals(["\n".join(part).encode() for part in texts])
-    numbers = np.frombuffer(found, np.uint64).tolist()
-    pairs = sorted(zip(itertools.chain.from_iterable(texts), numbers, strict=True))
-    assert [number == 0 for _, number in pairs] == [text == "" for text, _ in pairs]
-    for (text, number), (after, larger) in itertools.pairwise(pairs):
-        assert (text < after) == (number < larger)
+    found, first = scan.places(["\n".join(part).encode() for part in texts])
+    places, rows = np.frombuffer(found, np.uint32).tolist(), np.frombuffer(first, np.uint32)
+    whole = list(itertools.chain.from_iterable(texts))
+    different = sorted(set(whole) - {""})
+    assert places == [1 + different.index(text) if text else 0 for text in whole]
+    assert [whole[row] for row in rows] == different
+
+
+@pytest.mark.parametrize("size", [1, 255, 70_000])
+def test_many_lines_are_in_order(size: int) -> None:
+    numbers = np.random.default_rng(size).integers(0, 2**48, size)
+    lines = [f"{number:x}" for number in numbers]
+    found, _ = scan.places(["\n".join(lines).encode()])
+    different = {line: place for place, line in enumerate(sorted(set(lines)), 1)}
+    assert np.frombuffer(found, np.uint32).tolist() == [different[line] for line in lines]
 
 
 @pytest.mark.parametrize(("symbols", "length", "fits"), [(16, 15, True), (16, 16, False)])
-def test_lines_that_differ_in_too_much_have_no_ordinals(
+def test_lines_that_differ_in_too_much_have_no_places(
     symbols: int,
     length: int,
     fits: bool,  # noqa: FBT001
 ) -> None:
     line = "".join(chr(ord("a") + place % symbols) for place in range(length + symbols))
     lines = "\n".join([line[:length], line[symbols - 1 :][:length]])
-    assert (scan.ordinals([lines.encode()]) is not None) == fits
+    assert (scan.places([lines.encode()]) is not None) == fits
 
 
 def test_an_array_keeps_its_bytes_until_nobody_looks_at_them() -> None:

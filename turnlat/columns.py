@@ -93,13 +93,14 @@ class Joined:
         return Joined, (pickle.PickleBuffer(self.lines),)
 
 
-def ordinals(texts: Sequence[Joined]) -> Array | None:
-    """Numbers in the order of all texts, the same for the same texts, and 0 for null.
+def places_of(texts: Sequence[Joined]) -> tuple[Array, Array] | None:
+    """The place of each text among the different ones, and a row of each place's text.
 
-    Null where texts differ in more than a number of 64 bits can tell.
+    Places are in the order of the texts, from 1 on, and 0 for null. Null where texts differ in
+    more than a number of 64 bits can tell.
     """
-    found = _scanner().ordinals([each.lines for each in texts])
-    return None if found is None else Array(found, "u8")
+    found = _scanner().places([each.lines for each in texts])
+    return found and (Array(found[0], "u4"), Array(found[1], "u4"))
 
 
 class Coded(NamedTuple):

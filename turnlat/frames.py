@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import polars as pl
 
@@ -25,16 +25,12 @@ _NO_NAMES: Mapping[str, Names] = {}
 class Names:
     """The different texts of some columns, in their order; coded columns hold places of them."""
 
-    def __init__(self, texts: pl.Series, ordinals: pl.Series | None = None) -> None:
-        """Names of `texts`; of their `ordinals`, if these are known, it is seen sooner."""
-        order = texts if ordinals is None else ordinals
-        self.places = (order.rank("dense") - 1).cast(pl.UInt32)
-        """The places of `texts`."""
-        told = texts.is_not_null()
-        places = self.places.filter(told)
-        rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True).filter(told)
-        self.texts = texts[rows.head(places.n_unique()).scatter(places, rows)]
-        self._held: dict[Hashable, int] = {}
+    def __init__(self, texts: pl.Series, found: _Found, starts: Mapping[Hashable, int]) -> None:
+        self.places = found.places
+        """The places of `texts` among the names; null for null."""
+        self.texts = texts[found.rows]
+        """The names."""
+        self._starts = starts
 
     @classmethod
     def of(cls, columns: Iterable[str], parts: Iterable[Rows]) -> Names:
@@ -43,31 +39,54 @@ class Names:
         told = {key_of(column): column for column in held}
         held_texts = [texts_of(column) for column in told.values()]
         texts = [series_of(each) for each in held_texts]
-        names = cls(pl.concat(texts) if texts else _NO_TEXTS, _ordinals(held_texts))
         starts = itertools.accumulate(map(len, texts), initial=0)
-        names._held = dict(zip(told, starts))  # noqa: B905  # after the last one nothing starts
-        return names
+        whole = pl.concat(texts) if texts else _NO_TEXTS
+        found = _found_in_lines(held_texts) or _found_in(whole)
+        return cls(whole, found, dict(zip(told, starts)))  # noqa: B905  # the last start is the end
+
+    @classmethod
+    def of_texts(cls, texts: pl.Series) -> Names:
+        """Those of some texts."""
+        return cls(texts, _found_in(texts), {})
 
     def column(self, values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
         """The places of the texts of a column of all parts."""
         rows = [
-            _codes(value, height) + self._held[key_of(value)]
+            _codes(value, height) + self._starts[key_of(value)]
             for value, height in zip(values, heights, strict=True)
         ]
         return self.places[pl.concat(rows)]
 
 
-def _ordinals(texts: Sequence[Texts]) -> pl.Series | None:
-    """Numbers in the order of all texts; null where these are not `Joined`, but for nulls."""
+class _Found(NamedTuple):
+    """What was found of texts."""
+
+    places: pl.Series
+    """The place of each among the different ones; null for null."""
+    rows: pl.Series
+    """For each place a row whose text has it."""
+
+
+def _found_in(texts: pl.Series) -> _Found:
+    places = (texts.rank("dense") - 1).cast(pl.UInt32)
+    told = places.is_not_null()
+    rows = pl.int_range(len(texts), dtype=pl.UInt32, eager=True).filter(told)
+    count = cast("int", places.max()) + 1 if len(rows) else 0
+    return _Found(places, rows.head(count).scatter(places.filter(told), rows))
+
+
+def _found_in_lines(texts: Sequence[Texts]) -> _Found | None:
+    """The same, sooner, of texts all of which are `Joined`, but for nulls."""
     held = [Joined(b"") if each == (None,) else each for each in texts]
     joined = [each for each in held if isinstance(each, Joined)]
     if len(joined) < len(texts) or not any(each.lines for each in joined):
         return None
-    found = columns.ordinals(joined)
+    found = columns.places_of(joined)
     if found is None:
         return None
-    numbers = pl.Series(found)
-    return numbers.set(numbers == 0, None)
+    places, rows = map(pl.Series, found)
+    nulls = places == 0
+    return _Found((places.set(nulls, None) if nulls.any() else places) - 1, rows)
 
 
 def series_of(texts: Texts) -> pl.Series:
@@ -114,7 +133,7 @@ def coded(frames: Mapping[str, pl.DataFrame], spaces: Mapping[str, Sequence[str]
     found, texts = dict(frames), {}
     for space, coded_columns in spaces.items():
         held = [(kind, frame[name]) for kind, frame in frames.items() for name in coded_columns]
-        names = Names(pl.concat(column for _, column in held))
+        names = Names.of_texts(pl.concat(column for _, column in held))
         texts[space], start = names.texts, 0
         for kind, column in held:
             places = names.places.slice(start, len(column)).alias(column.name)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from turnlat.metrics import COMPONENTS, DEFAULT_TOTAL
-from turnlat.turns.numbering import Groups, least
+from turnlat.turns.numbering import Groups, least, marked
 from turnlat.turns.playout import play
 from turnlat.turns.sessions import Frames
 
@@ -141,19 +141,13 @@ def _longest_silence(audible: pl.DataFrame, count: int) -> pl.Series:
         .filter(~pl.col("opens"))
     )
     turns, repeated = Groups(pieces[_TURN], count), Groups(later[_TURN], count)
-    told = pl.concat(
-        [
-            turns.first(pieces.select("silence")),
-            turns.reduce(pieces, endless=pl.col("audio_duration").is_null().any()),
-            repeated.reduce(
-                later, later=pl.col("silence").max(), unknown=pl.col("silence").is_null().any()
-            ),
-        ],
-        how="horizontal",
+    told = turns.first(pieces.select("silence")).hstack(
+        repeated.reduce(
+            later, later=pl.col("silence").max(), unknown=pl.col("silence").is_null().any()
+        )
     )
-    known = pl.col("silence").is_not_null() & ~pl.any_horizontal(
-        pl.col("endless", "unknown").fill_null(value=False)
-    )
+    endless = marked(pieces[_TURN].filter(pieces["audio_duration"].is_null()), count)
+    known = pl.col("silence").is_not_null() & ~endless & ~pl.col("unknown").fill_null(value=False)
     return told.select(pl.when(known).then(pl.max_horizontal("silence", "later"))).to_series()
 
 

@@ -38,6 +38,14 @@ class Groups:
         """The last of `rows` of each group."""
         return rows[self._spread(self._ends - 1)]
 
+    def least(self, values: pl.Series) -> pl.Series:
+        """The smallest of each group's values: the first one where these lie in order."""
+        return self._extreme(pl.Expr.min, values, self._starts)
+
+    def greatest(self, values: pl.Series) -> pl.Series:
+        """The greatest of each group's values: the last one where these lie in order."""
+        return self._extreme(pl.Expr.max, values, self._ends - 1)
+
     def reduce(self, rows: pl.DataFrame, *values: pl.Expr, **named: pl.Expr) -> pl.DataFrame:
         """What some aggregations give of `rows`."""
         told = rows.hstack([self._of_rows.alias(_NUMBER).set_sorted()])
@@ -46,6 +54,21 @@ class Groups:
         if found.height == self._count:
             return found
         return found[rows_of(self._numbers, self._count)]
+
+    def _extreme(
+        self, reduce: Callable[[pl.Expr], pl.Expr], values: pl.Series, rows: pl.Series
+    ) -> pl.Series:
+        """What groups' values are reduced to, which lies at some rows where they are in order."""
+        extreme = self._spread(values[rows])
+        above, value = neighbours(values)
+        number_above, number = neighbours(self._of_rows)
+        falls = (number == number_above) & (above <= value).fill_null(value=False).not_()
+        if not falls.any():
+            return extreme
+        unordered = marked(number.filter(falls), self._count)[self._of_rows]
+        told = pl.DataFrame({_NUMBER: self._of_rows, "value": values}).filter(unordered)
+        found = told.group_by(_NUMBER).agg(reduce(pl.col("value")))
+        return extreme.scatter(found[_NUMBER], found["value"])
 
     @property
     def _starts(self) -> pl.Series:

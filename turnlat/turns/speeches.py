@@ -164,7 +164,7 @@ def _of_llm(llm: pl.DataFrame, count: int) -> pl.DataFrame:
     last = groups.last(calls.select(llm_cancelled=pl.col("cancelled").fill_null(value=False)))
     return groups.first(calls.select(llm_start="first_start")).with_columns(
         last.to_series().fill_null(value=False),
-        groups.reduce(calls, llm_end=pl.col("timestamp").max()).to_series(),
+        groups.greatest(calls["timestamp"]).alias("llm_end"),
         llm_calls=groups.sizes,
     )
 
@@ -181,23 +181,15 @@ def _of_tts(tts: pl.DataFrame, count: int) -> pl.DataFrame:
     audible = pieces[list(_OF_AUDIO)].filter(pieces["audible"])
     heard = Groups(audible["speech"], count)
     first = heard.first(audible.select(first_audio=pl.coalesce("first_at", "timestamp")))
-    reduced = heard.reduce(
-        audible,
-        last_tts_start=pl.col("first_start").max(),
-        acquires=pl.col("acquire_time").is_not_null().any(),
-        audio_end=sum_of("audio_duration"),
-    )
+    acquired = audible["speech"].filter(audible["acquire_time"].is_not_null())
+    played = heard.reduce(audible, audio_end=sum_of("audio_duration"))
     return pl.concat(
-        [
-            groups.first(pieces.select(tts_start="first_start")),
-            groups.reduce(pieces, tts_end=pl.col("timestamp").max()),
-            first,
-            reduced,
-        ],
-        how="horizontal",
+        [groups.first(pieces.select(tts_start="first_start")), first, played], how="horizontal"
     ).with_columns(
-        pl.col("acquires").fill_null(value=False),
+        groups.greatest(pieces["timestamp"]).alias("tts_end"),
+        heard.greatest(audible["first_start"]).alias("last_tts_start"),
         tts_segments=groups.sizes,
+        acquires=marked(acquired, count),
         speaks=heard.sizes > 0,
         audio_end=pl.col("first_audio") + pl.col("audio_end"),
     )

@@ -10,7 +10,7 @@ import polars as pl
 from turnlat.records import LATEST_TIMESTAMP, kept_column
 from turnlat.turns import messages, ordering
 from turnlat.turns.ledger import USER_TURNS
-from turnlat.turns.numbering import Groups, least, marked, rows_of, sum_of
+from turnlat.turns.numbering import Groups, after_last, least, marked, rows_of, sum_of
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 TIME = pl.Datetime("us", "UTC")
@@ -134,7 +134,7 @@ def joined(parts: Sequence[Numbered]) -> pl.DataFrame:
     tables = [part.named() for part in parts]
     if len(tables) == 1:
         return tables[0]
-    began = pl.concat([_began(each, maintain_order=True) for each in tables])
+    began = pl.concat(map(_began, tables))
     whole = pl.concat(tables)
     place = began.sort("began", "session", nulls_last=True)
     if place["session"].equals(began["session"]):
@@ -144,10 +144,9 @@ def joined(parts: Sequence[Numbered]) -> pl.DataFrame:
     return whole[ordering.by(order.with_row_index("row"), "place")["row"]]
 
 
-def _began(rows: pl.DataFrame, *, maintain_order: bool = False) -> pl.DataFrame:
+def _began(rows: pl.DataFrame) -> pl.DataFrame:
     """When the first record of each session was written."""
-    told = rows.select("session", RECORDED_AT)
-    sessions = told.group_by("session", maintain_order=maintain_order)
+    sessions = rows.select("session", RECORDED_AT).group_by("session", maintain_order=True)
     return sessions.agg(began=pl.col(RECORDED_AT).min())
 
 
@@ -175,12 +174,11 @@ def _typed(rows: pl.LazyFrame, kept: list[str]) -> pl.LazyFrame:
 
 def in_order(rows: pl.DataFrame) -> pl.DataFrame:
     """Sessions in the order of their first record, rows in the order of time, turns counted."""
-    place = (
-        _began(rows).sort("began", "session", nulls_last=True).with_row_index("place").drop("began")
-    )
-    keys = rows.select("session", "at", RECORDED_AT, "speech_id").join(
-        place, on="session", how="left", nulls_equal=True, maintain_order="left"
-    )
+    count = after_last(rows["session"])
+    began = least(rows["session"], rows[RECORDED_AT], count).alias("began")
+    sessions = ordering.by(began.to_frame().with_row_index("session"), "began", "session")
+    place = rows_of(sessions["session"], count)[rows["session"]].alias("place")
+    keys = rows[["at", RECORDED_AT, "speech_id"]].hstack([place])
     order = ordering.by(keys.with_row_index("row"), "place", "at", RECORDED_AT, "speech_id")
     user_turn = pl.col("outcome").is_in(USER_TURNS)
     so_far = user_turn.cast(pl.Int64).cum_sum()
@@ -275,17 +273,25 @@ def _first_record(frames: Frames, count: int, kept: list[str]) -> pl.DataFrame:
     """Where each turn's first record lies, and what its records say of the job."""
     known = ["job_id", "room", "agent_name", *kept]
     columns = [_TURN, "timestamp", "source", "line", *known]
-    records = pl.concat(frames[kind][columns] for kind in OF_SPEECHES)
-    found = records.drop(_TURN)[_first_rows(records, count)].rename({"timestamp": "recorded"})
+    parts = [frames[kind][columns] for kind in OF_SPEECHES]
+    records = pl.concat(parts)
+    first = _first_rows(records, _earliest(parts, count))
+    found = records.drop(_TURN)[first].rename({"timestamp": "recorded"})
     lacking = [name for name in known if found[name].has_nulls() and records[name].count()]
     return found.with_columns(_first_told(name, records, count) for name in lacking)
 
 
-def _first_rows(records: pl.DataFrame, count: int) -> pl.Series:
+def _earliest(parts: Sequence[pl.DataFrame], count: int) -> pl.Series:
+    """When the first record of each turn was written; in each part those of a turn lie together."""
+    told = [part.drop_nulls(_TURN) for part in parts]
+    times = [Groups(part[_TURN], count).least(part["timestamp"]) for part in told]
+    return pl.select(pl.min_horizontal(times)).to_series()
+
+
+def _first_rows(records: pl.DataFrame, earliest: pl.Series) -> pl.Series:
     """The row of each turn's first record; of several at one time, of the one that lies first."""
-    turn, recorded = records[_TURN], records["timestamp"]
-    earliest = least(turn, recorded, count)[turn]
-    are_first = turn.is_not_null() & recorded.eq_missing(earliest)
+    turn, count = records[_TURN], len(earliest)
+    are_first = turn.is_not_null() & records["timestamp"].eq_missing(earliest[turn])
     rows = pl.int_range(records.height, dtype=pl.UInt32, eager=True).filter(are_first)
     first = rows_of(turn[rows], count)
     if first.count() == len(rows):
