@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
+import orjson
+import polars as pl
 import pyte
 import pytest
 from golden import check
+from hypothesis import given
+from hypothesis import strategies as st
 from logs import eou, llm, stt, tts, write_log
 from rich.cells import cell_len
 
 from turnlat import load
-from turnlat.report import analysis
-from turnlat.writers import WRITERS, Page
+from turnlat.report import Report, analysis
+from turnlat.turns.table import TIME
+from turnlat.writers import WRITERS, Page, json, jsonl
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
@@ -80,3 +86,22 @@ def test_colours_change_no_text() -> None:
     row = next(i for i, line in enumerate(screen.display) if line.startswith("2,583"))
     colours = {screen.buffer[row][x].fg for x in range(100) if screen.buffer[row][x].data == "█"}
     assert len(colours) >= 5
+
+
+ROW = st.tuples(
+    st.none() | st.text(),
+    st.none() | st.floats(),
+    st.none()
+    | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(timezone.utc)),  # noqa: DTZ001
+    st.lists(st.text(), max_size=2),
+)
+
+
+@given(st.lists(ROW, max_size=5))
+def test_a_table_in_json_is_its_rows(rows: list[tuple[object, ...]]) -> None:
+    schema = {"text": pl.String, "seconds": pl.Float64, "at": TIME, "notes": pl.List(pl.String)}
+    table = pl.DataFrame(rows, schema=schema, orient="row")
+    expected = [orjson.dumps(row, option=orjson.OPT_UTC_Z) for row in table.to_dicts()]
+    report = Report([], [], [], table, {"rows": table})
+    assert jsonl.write(report, Page(80)).splitlines() == expected
+    assert orjson.loads(json.write(report, Page(80))) == {"rows": list(map(orjson.loads, expected))}

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 import polars as pl
 
 from turnlat.report import Report
-from turnlat.writers import Page
+from turnlat.writers import Page, jsonl
 
 
 def write(report: Report, page: Page) -> bytes:  # noqa: ARG001
-    """The whole document; durations in seconds, times UTC."""
+    """The whole document, tables a row a line; durations in seconds, times UTC."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(report.document, default=_rows, option=options)
 
 
-def _rows(value: object) -> list[dict[str, Any]]:
-    if isinstance(value, pl.DataFrame):
-        return value.to_dicts()
-    raise TypeError
+def _rows(value: object) -> orjson.Fragment:
+    if not isinstance(value, pl.DataFrame):
+        raise TypeError
+    rows = jsonl.rows(value).removesuffix(b"\n").replace(b"\n", b",\n    ")
+    return orjson.Fragment(b"[\n    " + rows + b"\n  ]" if rows else b"[]")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import orjson
 import polars as pl
 
 from turnlat.report import Report
@@ -16,5 +15,12 @@ def write(report: Report, page: Page) -> bytes:  # noqa: ARG001
 
 def rows(frame: pl.DataFrame) -> bytes:
     """The rows of a frame, an object a line."""
-    options = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-    return b"".join(orjson.dumps(row, option=options) for row in frame.iter_rows(named=True))
+    times = [name for name, type_ in frame.schema.items() if isinstance(type_, pl.Datetime)]
+    return frame.with_columns(map(_told, times)).write_ndjson().encode()
+
+
+def _told(name: str) -> pl.Expr:
+    """A column of UTC times as RFC 3339 has them; microseconds only where there are any."""
+    time = pl.col(name)
+    whole, exact = (time.dt.to_string(f"%Y-%m-%dT%H:%M:%S{rest}Z") for rest in ("", "%.6f"))
+    return pl.when(time.dt.microsecond() == 0).then(whole).otherwise(exact)
