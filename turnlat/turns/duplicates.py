@@ -66,10 +66,11 @@ def _each_is_below(frame: pl.DataFrame) -> bool:
     """Whether each record is later than the one before, or of one time and further down."""
     if frame["timestamp"].has_nulls():
         return False
-    before, after = ordering.neighbours(frame)
-    later = after["timestamp"] > before["timestamp"]
+    before, after = ordering.neighbours(frame[["timestamp", "source", "line"]])
+    rest = after["timestamp"] <= before["timestamp"]
+    before, after = before.filter(rest), after.filter(rest)
     beside = (after["timestamp"] == before["timestamp"]) & (after["source"] == before["source"])
-    return bool((later | (beside & (after["line"] > before["line"]))).all())
+    return bool((beside & (after["line"] > before["line"])).all())
 
 
 def _in_order(frame: pl.DataFrame) -> pl.DataFrame:

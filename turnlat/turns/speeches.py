@@ -123,7 +123,10 @@ def _of_records(records: pl.DataFrame, count: int) -> pl.DataFrame:
 
 
 def _least_rank(records: pl.DataFrame, count: int) -> pl.Series:
-    ranks = same(None, pl.Int32(), count)
+    best, worst = records["session_rank"].min(), records["session_rank"].max()
+    ranks = same(worst, pl.Int32(), count)
+    if best == worst:
+        return ranks
     for rank in records["session_rank"].unique().sort(descending=True):
         ranks = ranks.scatter(records.filter(session_rank=rank)["speech"], rank)
     return ranks

@@ -247,26 +247,26 @@ _SUMS = {
 
 def _summed(records: pl.DataFrame, sums: _Sums, count: int) -> pl.DataFrame:
     of_turns = records.drop_nulls(_TURN)
-    turns = Groups(of_turns[_TURN], count)
-    terms = (sums.seconds | sums.counts).items()
-    found = turns.reduce(
-        of_turns,
-        *(sum_of(column).alias(name) for name, column in terms),
-        *(pl.col(column).null_count().alias(f"{name} lacks") for name, column in terms),
-        *(pl.col(column).any().alias(name) for name, column in sums.flags.items()),
-    )
+    turn = of_turns[_TURN]
+    turns, terms = Groups(turn, count), sums.seconds | sums.counts
+    found = turns.reduce(of_turns, **{name: sum_of(column) for name, column in terms.items()})
+    # A sum is null where one of its terms is: a partial sum would look small.
+    partial = {
+        name: marked(turn.filter(of_turns[column].is_null()), count)
+        for name, column in terms.items()
+    }
+    flags = {
+        name: marked(turn.filter(of_turns[column]), count) for name, column in sums.flags.items()
+    }
+    whole = [pl.when(~partial[name]).then(pl.col(name).round(SUM_DIGITS)) for name in terms]
     return found.select(
-        *map(_sum, sums.seconds),
-        *(_sum(name).cast(pl.Int64, strict=False) for name in sums.counts),
-        *sums.flags,
+        *(
+            total.cast(_COUNTS.get(name, pl.Float64()), strict=False).alias(name)
+            for name, total in zip(terms, whole, strict=True)
+        ),
         turns.sizes.alias(sums.records),
+        **flags,
     )
-
-
-def _sum(name: str) -> pl.Expr:
-    """A sum that is null where one of its terms is: a partial sum would look small."""
-    whole = pl.col(f"{name} lacks") == 0
-    return pl.when(whole).then(pl.col(name).round(SUM_DIGITS)).alias(name)
 
 
 def _first_record(frames: Frames, count: int, kept: list[str]) -> pl.DataFrame:
