@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple, cast
 
 import polars as pl
@@ -49,8 +49,10 @@ class Names:
         """Those of some texts."""
         return cls(texts, _found_in(texts), {})
 
-    def column(self, values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
+    def column(self, values: Sequence[Any], heights: Sequence[int]) -> pl.Series | pl.Expr:
         """The places of the texts of a column of all parts."""
+        if (only := _only_scalar(values)) is not None:
+            return pl.lit(self.places[self._starts[only[0]]], dtype=pl.UInt32())
         rows = [
             _codes(value, height) + self._starts[key_of(value)]
             for value, height in zip(values, heights, strict=True)
@@ -100,7 +102,7 @@ def _codes(column: Any, height: int) -> pl.Series:
         return pl.Series(column.codes).cast(pl.UInt32)
     if isinstance(column, (list, Joined)):
         return pl.int_range(height, dtype=pl.UInt32, eager=True)
-    return _repeated(0, pl.UInt32(), height)
+    return same(0, pl.UInt32(), height)
 
 
 def key_of(column: Any) -> Hashable:
@@ -180,8 +182,8 @@ def _column(
 
 
 def _of_type(values: list[Any], type_: type, heights: list[int]) -> pl.Series | pl.Expr:
-    if all(_is_scalar(value) for value in values) and len(set(values)) == 1:
-        return pl.lit(values[0], dtype=_TYPES[type_])
+    if (only := _only_scalar(values)) is not None:
+        return pl.lit(only[0], dtype=_TYPES[type_])
     if len(found := {_only_text(value) for value in values}) == 1 and None not in found:
         return pl.lit(found.pop(), dtype=pl.String())
     values = _compact(values, type_)
@@ -220,6 +222,12 @@ def _is_scalar(value: object) -> bool:
     return value is None or isinstance(value, (str, bool, int, float))
 
 
+def _only_scalar(values: Sequence[Any]) -> tuple[Any] | None:
+    """The one value that all rows of all parts have; null where there is none."""
+    is_one = all(_is_scalar(value) for value in values) and len(set(values)) == 1
+    return (values[0],) if is_one else None
+
+
 def _only_text(value: object) -> str | None:
     """The text that all rows have; null where there is none, or where they may differ."""
     texts = value.texts if isinstance(value, Coded) else (value,)
@@ -248,16 +256,22 @@ def _of_one(value: Any, height: int, type_: type) -> pl.Series:
         return _of_coded([value], [height])
     if isinstance(value, list):
         return pl.Series(value, dtype=_TYPES[type_])
-    return _repeated(value, _TYPES[type_], height)
+    return same(value, _TYPES[type_], height)
 
 
-def _repeated(value: object, type_: pl.DataType, height: int) -> pl.Series:
-    return pl.Series([value], dtype=type_).new_from_index(0, height)
+def same(value: object, type_: pl.DataType, count: int) -> pl.Series:
+    """`count` times one value."""
+    return _one(value, type_).new_from_index(0, count)
+
+
+@lru_cache(maxsize=1024)
+def _one(value: object, type_: pl.DataType) -> pl.Series:
+    return pl.Series([value], dtype=type_)
 
 
 def _of_arrays(values: Sequence[Any], type_: type, heights: Sequence[int]) -> pl.Series:
     return pl.concat(
-        _of_array(value, type_) if _is_array(value) else _repeated(value, _TYPES[type_], height)
+        _of_array(value, type_) if _is_array(value) else same(value, _TYPES[type_], height)
         for value, height in zip(values, heights, strict=True)
     ).rechunk()
 
@@ -275,7 +289,7 @@ def _of_array(array: Any, type_: type) -> pl.Series:
 
 def _of_joined(values: Sequence[Joined | None], heights: Sequence[int]) -> pl.Series:
     return pl.concat(
-        _repeated(None, pl.String(), height) if value is None else pl.Series(value)
+        same(None, pl.String(), height) if value is None else pl.Series(value)
         for value, height in zip(values, heights, strict=True)
     )
 

@@ -6,10 +6,11 @@ What is numbered lies at its number: rows are looked up where a join would have 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cached_property
 
 import polars as pl
 
+from turnlat.frames import same
 from turnlat.turns.ordering import neighbours
 
 
@@ -145,16 +146,6 @@ def so_far(reduce: Callable[..., pl.Expr], values: pl.Series, numbers: pl.Series
         values = pl.select(reduce(values, seen)).to_series()
         looked_back *= 2
     return values
-
-
-def same(value: object, type_: pl.DataType, count: int) -> pl.Series:
-    """`count` times one value."""
-    return _one(value, type_).new_from_index(0, count)
-
-
-@cache
-def _one(value: object, type_: pl.DataType) -> pl.Series:
-    return pl.Series([value], dtype=type_)
 
 
 def after_last(*numbers: pl.Series) -> int:

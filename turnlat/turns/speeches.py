@@ -9,8 +9,9 @@ import itertools
 
 import polars as pl
 
+from turnlat.frames import same
 from turnlat.turns import ordering
-from turnlat.turns.numbering import Groups, after_last, marked, rows_of, same, sum_of
+from turnlat.turns.numbering import Groups, after_last, marked, rows_of, sum_of
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 _USED = ("room_id", "hook_session", "container", "pid", "log", "request_id")

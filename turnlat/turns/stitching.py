@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from turnlat.frames import same
 from turnlat.turns import ordering
 from turnlat.turns.grouping import PLAYOUT_SLACK, PREEMPTIVE_LEAD
-from turnlat.turns.numbering import least, marked, rows_of, same
+from turnlat.turns.numbering import least, marked, rows_of
 from turnlat.turns.sessions import SOURCE_RANK
 
 CONTINUATION_WINDOW = 10.0
