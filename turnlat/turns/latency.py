@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from turnlat.metrics import COMPONENTS, DEFAULT_TOTAL
-from turnlat.turns.numbering import Groups, least, marked
+from turnlat.turns.numbering import Groups, lacking, least
 from turnlat.turns.playout import play
 from turnlat.turns.sessions import Frames
 
@@ -146,7 +146,7 @@ def _longest_silence(audible: pl.DataFrame, count: int) -> pl.Series:
             later, later=pl.col("silence").max(), unknown=pl.col("silence").is_null().any()
         )
     )
-    endless = marked(pieces[_TURN].filter(pieces["audio_duration"].is_null()), count)
+    endless = lacking(pieces[_TURN], pieces["audio_duration"], count)
     known = pl.col("silence").is_not_null() & ~endless & ~pl.col("unknown").fill_null(value=False)
     return told.select(pl.when(known).then(pl.max_horizontal("silence", "later"))).to_series()
 

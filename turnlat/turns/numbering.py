@@ -63,7 +63,10 @@ class Groups:
         extreme = self._spread(values[rows])
         above, value = neighbours(values)
         number_above, number = neighbours(self._of_rows)
-        falls = (number == number_above) & (above <= value).fill_null(value=False).not_()
+        rises = above <= value
+        falls = (number == number_above) & ~(
+            rises.fill_null(value=False) if rises.has_nulls() else rises
+        )
         if not falls.any():
             return extreme
         unordered = marked(number.filter(falls), self._count)[self._of_rows]
@@ -122,6 +125,14 @@ def marked(numbers: pl.Series, count: int) -> pl.Series:
     """For each number below `count` whether it is among `numbers`."""
     told = numbers.drop_nulls() if numbers.has_nulls() else numbers
     return same(value=False, type_=pl.Boolean(), count=count).scatter(told, values=True)
+
+
+def lacking(numbers: pl.Series, values: pl.Series, count: int) -> pl.Series:
+    """For each number below `count` whether any of its values is null."""
+    return marked(numbers.filter(values.is_null()) if values.has_nulls() else _NONE, count)
+
+
+_NONE = pl.Series([], dtype=pl.UInt32)
 
 
 def least(numbers: pl.Series, values: pl.Series, count: int) -> pl.Series:

@@ -10,7 +10,7 @@ import polars as pl
 from turnlat.records import LATEST_TIMESTAMP, kept_column
 from turnlat.turns import messages, ordering
 from turnlat.turns.ledger import USER_TURNS
-from turnlat.turns.numbering import Groups, after_last, least, marked, rows_of, sum_of
+from turnlat.turns.numbering import Groups, after_last, lacking, least, marked, rows_of, sum_of
 from turnlat.turns.sessions import OF_SPEECHES, Frames
 
 TIME = pl.Datetime("us", "UTC")
@@ -251,10 +251,7 @@ def _summed(records: pl.DataFrame, sums: _Sums, count: int) -> pl.DataFrame:
     turns, terms = Groups(turn, count), sums.seconds | sums.counts
     found = turns.reduce(of_turns, **{name: sum_of(column) for name, column in terms.items()})
     # A sum is null where one of its terms is: a partial sum would look small.
-    partial = {
-        name: marked(turn.filter(of_turns[column].is_null()), count)
-        for name, column in terms.items()
-    }
+    partial = {name: lacking(turn, of_turns[column], count) for name, column in terms.items()}
     flags = {
         name: marked(turn.filter(of_turns[column]), count) for name, column in sums.flags.items()
     }
