@@ -18,5 +18,5 @@ def write(report: Report, page: Page) -> bytes:  # noqa: ARG001
 def _rows(value: object) -> orjson.Fragment:
     if not isinstance(value, pl.DataFrame):
         raise TypeError
-    rows = jsonl.rows(value).removesuffix(b"\n").replace(b"\n", b",\n    ")
-    return orjson.Fragment(b"[\n    " + rows + b"\n  ]" if rows else b"[]")
+    rows = ",\n    ".join(jsonl.objects(value))
+    return orjson.Fragment(f"[\n    {rows}\n  ]" if rows else "[]")
