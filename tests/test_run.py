@@ -123,6 +123,13 @@ def test_a_label_is_no_part_of_a_path(tmp_path: Path) -> None:
     assert turnlat.load(f"nightly={log}").label == "nightly"
 
 
+def test_kept_fields_may_have_the_names_that_rules_use(tmp_path: Path) -> None:
+    names = ["at", "place", "speech", "turn_speech", "row", "recorded", "number"]
+    more = {name: f"own {name}" for name in names}
+    run = load(tmp_path, [record | more for record in TURN], keep=names)
+    assert run.turns.select(names).row(0, named=True) == more
+
+
 def test_kept_fields_are_columns_and_their_names_are_taken_whole(tmp_path: Path) -> None:
     more = {"tenant": {"id": 7, "tags": ["x"]}, "code.line.number": 81, "plan": "gold"}
     names = ["tenant.id", "tenant.tags", "code.line.number", "plan", "missing"]

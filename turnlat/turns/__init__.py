@@ -56,7 +56,7 @@ def build(records: Records) -> Turns:
     """All turns and speeches of `records`."""
     frames, names, dropped, merged = _speaking(records)
     frames, rows = _turns(frames, records.keep)
-    rows = table.in_order(rows)
+    rows = table.in_order(rows, records.keep)
     found = _found(records.tally, frames, rows)
     found["merged"] = merged
     ledger = _ledger(records, frames, rows, dropped)

@@ -116,8 +116,7 @@ def assemble(
     alone = frames["chat"].filter("alone")
     if alone.height:
         rows.append(_typed(_said(messages.rows(alone, kept).lazy()), kept))
-    table = pl.concat(rows).pipe(_with_stt_model, frames["stt"]).collect(engine="in-memory")
-    return table.rename(dict(zip(kept, keep, strict=True)))
+    return pl.concat(rows).pipe(_with_stt_model, frames["stt"]).collect(engine="in-memory")
 
 
 def _only_text(texts: pl.Series) -> pl.Series | pl.Expr:
@@ -172,8 +171,11 @@ def _typed(rows: pl.LazyFrame, kept: list[str]) -> pl.LazyFrame:
     return rows.select(*typed, *kept)
 
 
-def in_order(rows: pl.DataFrame) -> pl.DataFrame:
-    """Sessions in the order of their first record, rows in the order of time, turns counted."""
+def in_order(rows: pl.DataFrame, keep: tuple[str, ...]) -> pl.DataFrame:
+    """Sessions in the order of their first record, rows in the order of time, turns counted.
+
+    The fields that `keep` names have their own names then.
+    """
     count = after_last(rows["session"])
     began = least(rows["session"], rows[RECORDED_AT], count).alias("began")
     sessions = ordering.by(began.to_frame().with_row_index("session"), "began", "session")
@@ -189,6 +191,7 @@ def in_order(rows: pl.DataFrame) -> pl.DataFrame:
         .with_columns(order["place"])
         .with_columns(turn=pl.when(user_turn).then(so_far - before))
         .drop("place", "at")
+        .rename({kept_column(name): name for name in keep})
     )
 
 
