@@ -15,7 +15,7 @@ from turnlat.frames import Names
 from turnlat.records import KINDS, ORIGIN, Records, schema
 from turnlat.tally import Tally
 from turnlat.turns import playout
-from turnlat.turns.numbering import Groups, after_last, least, marked, rows_of, so_far
+from turnlat.turns.numbering import Groups, after_last, lacking, least, marked, rows_of, so_far
 
 COUNT = 6
 NUMBERS = st.lists(st.integers(0, COUNT - 1), max_size=12)
@@ -54,21 +54,32 @@ def test_groups_give_what_group_by_gives(pairs: list[tuple[int, float | None]]) 
         pl.DataFrame({"number": series(list(range(COUNT)))})
         .join(
             rows.group_by("number", maintain_order=True).agg(
-                first=value.first(), last=value.last(), most=value.max(), size=pl.len()
+                first=value.first(),
+                last=value.last(),
+                least=value.min(),
+                most=value.max(),
+                lacks=value.is_null().any(),
+                size=pl.len(),
             ),
             on="number",
             how="left",
             maintain_order="left",
         )
-        .with_columns(pl.col("size").fill_null(0).cast(pl.Int64))
+        .with_columns(
+            pl.col("size").fill_null(0).cast(pl.Int64), pl.col("lacks").fill_null(value=False)
+        )
     )
     found = groups.reduce(rows, value.max().alias("most")).with_columns(
         groups.first(rows)["value"].alias("first"),
         groups.last(rows)["value"].alias("last"),
+        groups.least(rows["value"]).alias("least"),
+        groups.greatest(rows["value"]).alias("greatest"),
+        lacking(rows["number"], rows["value"], COUNT).alias("lacks"),
         groups.sizes.alias("size"),
         number=series(list(range(COUNT))),
     )
     assert found.select(expected.columns).equals(expected)
+    assert found["greatest"].equals(found["most"])
 
 
 @given(st.lists(st.none() | st.integers(0, COUNT - 1), max_size=12))
@@ -103,9 +114,12 @@ def held(texts: list[str | None], way: int) -> Any:
 def test_coded_columns_stand_for_their_texts(parts: list[tuple[list[str | None], int]]) -> None:
     """However parts hold them; the numbers are in the order of the texts."""
     texts = [text for part, _ in parts for text in part]
-    rows = [Rows(len(part), {"x": held(part, way)}) for part, way in parts]
+    rows = [
+        Rows(len(part), {"x": held(part, way), "line": list(range(len(part)))})
+        for part, way in parts
+    ]
     names = Names.of(["x"], rows)
-    frame = frames.build({"x": str}, rows, {"x": names})
+    frame = frames.build({"line": int, "x": str}, rows, {"x": names})
     assert names.texts.to_list() == sorted({text for text in texts if text is not None})
     assert [None if n is None else names.texts[n] for n in frame["x"]] == texts
 

@@ -18,6 +18,7 @@ _TYPES: dict[type, pl.DataType] = {
     str: pl.String(),
     bool: pl.Boolean(),
 }
+_CODE = pl.UInt32()
 _NO_TEXTS = pl.Series([], dtype=pl.String)
 _NO_NAMES: Mapping[str, Names] = {}
 
@@ -49,10 +50,12 @@ class Names:
         """Those of some texts."""
         return cls(texts, _found_in(texts), {})
 
-    def column(self, values: Sequence[Any], heights: Sequence[int]) -> pl.Series | pl.Expr:
+    def place(self, text: str | None) -> int | None:
+        """The place of a text that is the column of some part."""
+        return cast("int | None", self.places[self._starts[text]])
+
+    def column(self, values: Sequence[Any], heights: Sequence[int]) -> pl.Series:
         """The places of the texts of a column of all parts."""
-        if (only := _only_scalar(values)) is not None:
-            return pl.lit(self.places[self._starts[only[0]]], dtype=pl.UInt32())
         rows = [
             _codes(value, height) + self._starts[key_of(value)]
             for value, height in zip(values, heights, strict=True)
@@ -174,16 +177,18 @@ def _column(
 ) -> pl.Series | pl.Expr:
     values = [part.columns.pop(name, None) for part in parts]
     heights = [part.height for part in parts]
-    if names is not None:
-        return names.column(values, heights).alias(name)
     if name == "line":
         values = [_lines(*pair) for pair in zip(values, parts, strict=True)]
+    if (only := _only_scalar(values)) is not None:
+        if names is not None:
+            return pl.lit(names.place(only[0]), dtype=_CODE).alias(name)
+        return pl.lit(only[0], dtype=_TYPES[type_]).alias(name)
+    if names is not None:
+        return names.column(values, heights).alias(name)
     return _of_type(values, type_, heights).alias(name)
 
 
 def _of_type(values: list[Any], type_: type, heights: list[int]) -> pl.Series | pl.Expr:
-    if (only := _only_scalar(values)) is not None:
-        return pl.lit(only[0], dtype=_TYPES[type_])
     if len(found := {_only_text(value) for value in values}) == 1 and None not in found:
         return pl.lit(found.pop(), dtype=pl.String())
     values = _compact(values, type_)
