@@ -41,7 +41,7 @@ def test_arrays_lie_in_the_pages_of_their_parcel_and_can_be_written() -> None:
 
 def test_what_no_pipe_holds_comes_in_parts() -> None:
     here, there = multiprocessing.Pipe(duplex=False)
-    sent = [np.arange(300_000, dtype=np.int64) + each for each in range(3)]
+    sent = [np.arange(size, dtype=np.int64) for size in [300_000, *range(1_500), 200_000]]
     sender = threading.Thread(target=parcels.send, args=(there, parcels.packed(sent)))
     sender.start()
     found = parcels.receive(here)
