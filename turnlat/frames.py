@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any, NamedTuple, cast
 
 import polars as pl
@@ -266,12 +266,13 @@ def _of_one(value: Any, height: int, type_: type) -> pl.Series:
 
 def same(value: object, type_: pl.DataType, count: int) -> pl.Series:
     """`count` times one value."""
-    return _one(value, type_).new_from_index(0, count)
+    one = _null(type_) if value is None else pl.Series([value], dtype=type_)
+    return one.new_from_index(0, count)
 
 
-@lru_cache(maxsize=1024)
-def _one(value: object, type_: pl.DataType) -> pl.Series:
-    return pl.Series([value], dtype=type_)
+@cache
+def _null(type_: pl.DataType) -> pl.Series:
+    return pl.Series([None], dtype=type_)
 
 
 def _of_arrays(values: Sequence[Any], type_: type, heights: Sequence[int]) -> pl.Series:

@@ -26,7 +26,10 @@ _AT_ONCE = {"flags": mmap.MAP_SHARED | mmap.MAP_POPULATE} if hasattr(mmap, "MAP_
 
 
 def packed(value: object) -> Parcel:
-    """`value` as bytes, its arrays behind one another at the end; they are not copied."""
+    """`value` as the parts of a parcel, its arrays at the end.
+
+    These are not copied: nobody may change them before they are sent.
+    """
     arrays: list[pickle.PickleBuffer] = []
     told = pickle.dumps(value, _PROTOCOL, buffer_callback=arrays.append)
     parts = [memoryview(told), *(array.raw() for array in arrays)]

@@ -33,7 +33,7 @@ class Task(Protocol):
     """A part of a file."""
 
     def results(self, options: Options, /) -> Iterator[Any]:
-        """What reading it gives, one after another."""
+        """What reading it gives, one after another; what was given is not changed any more."""
 
 
 class Workers:

@@ -37,7 +37,7 @@ class Turns:
     """The turn table, the records that it was made from, the ledger, and what notes are about."""
 
     table: table.Numbered
-    """One row per turn or speech: the columns of `table.COLUMNS`, `recorded_at`, kept fields."""
+    """What `frame` is made of."""
     frames: Frames
     """The records without duplicates, with `session`, a place in `sessions`."""
     sessions: pl.Series
@@ -48,7 +48,7 @@ class Turns:
 
     @cached_property
     def frame(self) -> pl.DataFrame:
-        """The table itself."""
+        """One row per turn or speech: `table.COLUMNS`, `recorded_at`, kept fields."""
         return self.table.named()
 
 

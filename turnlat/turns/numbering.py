@@ -18,6 +18,7 @@ class Groups:
     """Rows in the order of their numbers, which are below `count`, and not null.
 
     All that it gives has `count` rows, in the order of the numbers; null where there are none.
+    No value is NaN.
     """
 
     def __init__(self, numbers: pl.Series, count: int) -> None:

@@ -277,8 +277,8 @@ def _first_record(frames: Frames, count: int, kept: list[str]) -> pl.DataFrame:
     records = pl.concat(parts)
     first = _first_rows(records, _earliest(parts, count))
     found = records.drop(_TURN)[first].rename({"timestamp": "recorded"})
-    lacking = [name for name in known if found[name].has_nulls() and records[name].count()]
-    return found.with_columns(_first_told(name, records, count) for name in lacking)
+    unknown = [name for name in known if found[name].has_nulls() and records[name].count()]
+    return found.with_columns(_first_told(name, records, count) for name in unknown)
 
 
 def _earliest(parts: Sequence[pl.DataFrame], count: int) -> pl.Series:

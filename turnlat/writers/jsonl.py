@@ -19,7 +19,7 @@ def rows(frame: pl.DataFrame) -> bytes:
 
 
 def objects(frame: pl.DataFrame) -> list[str]:
-    """The rows of a frame, each as a JSON object."""
+    """The rows of a frame, whose times are UTC, each as a JSON object."""
     times = [name for name, type_ in frame.schema.items() if isinstance(type_, pl.Datetime)]
     told = frame.with_columns(map(_told, times)).select(pl.struct(pl.all()).struct.json_encode())
     return told.to_series().to_list()
