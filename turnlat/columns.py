@@ -12,7 +12,7 @@ A column of `Rows` is one value that all rows have, or one of
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -136,6 +136,16 @@ def texts_of(column: Any) -> Texts:
     return column if isinstance(column, (list, Joined)) else (column,)
 
 
+def is_scalar(column: object) -> bool:
+    """Whether a column is one value that all rows have."""
+    return column is None or isinstance(column, _SCALARS)
+
+
+def key_of(column: Any) -> Hashable:
+    """What tells the texts of a column: parts of one block have theirs in common."""
+    return column if is_scalar(column) else id(texts_of(column))
+
+
 def codes_of(column: Any, height: int) -> NDArray[np.integer[Any]]:
     """The place among `texts_of` of each row's text."""
     if isinstance(column, Coded):
@@ -169,7 +179,7 @@ def _chosen(column: Any, places: NDArray[np.int64]) -> Any:
         return Steps.of(_chosen(column.whole(), places))
     if isinstance(column, Array):
         return Array(column.array()[places].data, column.type)
-    return column if column is None or isinstance(column, _SCALARS) else column[places]
+    return column if is_scalar(column) else column[places]
 
 
 _SCALARS = (str, bool, int, float)

@@ -10,7 +10,18 @@ from typing import Any, NamedTuple, cast
 import polars as pl
 
 from turnlat import columns
-from turnlat.columns import Array, Coded, Joined, Places, Rows, Steps, Texts, texts_of
+from turnlat.columns import (
+    Array,
+    Coded,
+    Joined,
+    Places,
+    Rows,
+    Steps,
+    Texts,
+    is_scalar,
+    key_of,
+    texts_of,
+)  # fmt: skip
 
 _TYPES: dict[type, pl.DataType] = {
     float: pl.Float64(),
@@ -108,11 +119,6 @@ def _codes(column: Any, height: int) -> pl.Series:
     return same(0, pl.UInt32(), height)
 
 
-def key_of(column: Any) -> Hashable:
-    """What tells the texts of a column: parts of one block have theirs in common."""
-    return column if _is_scalar(column) else id(texts_of(column))
-
-
 class CodedFrames(NamedTuple):
     """Frames some of whose columns hold the places of their texts among `names`."""
 
@@ -192,8 +198,8 @@ def _of_type(values: list[Any], type_: type, heights: list[int]) -> pl.Series | 
     if len(found := {_only_text(value) for value in values}) == 1 and None not in found:
         return pl.lit(found.pop(), dtype=pl.String())
     values = _compact(values, type_)
-    kinds = {type(value) for value in values if not _is_scalar(value)}
-    only_arrays = bool(kinds) and all(map(_is_array, (v for v in values if not _is_scalar(v))))
+    kinds = {type(value) for value in values if not is_scalar(value)}
+    only_arrays = bool(kinds) and all(map(_is_array, (v for v in values if not is_scalar(v))))
     if only_arrays:
         return _of_arrays(values, type_, heights)
     if kinds == {Joined} and all(value is None or type(value) is Joined for value in values):
@@ -223,13 +229,9 @@ def _joined(texts: list[str | None]) -> Joined | list[str | None]:
     return Joined(lines.encode()) if one_each else texts
 
 
-def _is_scalar(value: object) -> bool:
-    return value is None or isinstance(value, (str, bool, int, float))
-
-
 def _only_scalar(values: Sequence[Any]) -> tuple[Any] | None:
     """The one value that all rows of all parts have; null where there is none."""
-    is_one = all(_is_scalar(value) for value in values) and len(set(values)) == 1
+    is_one = all(is_scalar(value) for value in values) and len(set(values)) == 1
     return (values[0],) if is_one else None
 
 
@@ -242,7 +244,7 @@ def _only_text(value: object) -> str | None:
 
 def _is_array(value: object) -> bool:
     """Whether a column is neither one value nor texts nor a list."""
-    return not _is_scalar(value) and not isinstance(value, (list, Coded, Joined))
+    return not is_scalar(value) and not isinstance(value, (list, Coded, Joined))
 
 
 def _lines(lines: Any, part: Rows) -> list[int] | pl.Series:

@@ -21,7 +21,7 @@ from turnlat.records import Records
 from turnlat.sources import BLOCK_BYTES, Source
 from turnlat.summaries import tools, transcriptions, usage
 from turnlat.tally import Tally
-from turnlat.turns import Ledger, Turns, table
+from turnlat.turns import Ledger, Turns, numbered
 from turnlat.units import plural
 
 _AS_IT_IS = Options()
@@ -61,7 +61,7 @@ def tabulate_with(
     ledger = functools.reduce(operator.add, (part.ledger for part in parts))
     found = functools.reduce(operator.add, (part.found for part in parts))
     return Tables(
-        frame=table.joined([part.table for part in parts]),
+        frame=numbered.joined([part.table for part in parts]),
         transcriptions=transcriptions.joined([part.transcriptions for part in parts]),
         tools=tools.summarize(pl.concat(part.tools for part in parts)),
         usage=usage.summarize([part.usage for part in parts]),
@@ -78,7 +78,7 @@ def tabulate_with(
 class _Part(NamedTuple):
     """What is kept of the turns of one shard."""
 
-    table: table.Numbered
+    table: numbered.Numbered
     transcriptions: pl.DataFrame
     tools: pl.DataFrame
     usage: pl.DataFrame

@@ -27,6 +27,7 @@ from turnlat.turns import (
     table,
 )
 from turnlat.turns.ledger import OUTCOMES, Ledger
+from turnlat.turns.numbered import Numbered
 from turnlat.turns.sessions import Frames
 
 __all__ = ["Ledger", "Turns", "build", "notes"]
@@ -36,7 +37,7 @@ __all__ = ["Ledger", "Turns", "build", "notes"]
 class Turns:
     """The turn table, the records that it was made from, the ledger, and what notes are about."""
 
-    table: table.Numbered
+    table: Numbered
     """What `frame` is made of."""
     frames: Frames
     """The records without duplicates, with `session`, a place in `sessions`."""
@@ -60,7 +61,7 @@ def build(records: Records) -> Turns:
     found = _found(records.tally, frames, rows)
     found["merged"] = merged
     ledger = _ledger(records, frames, rows, dropped)
-    return Turns(table.Numbered(rows, names), frames, names["sessions"], ledger, found)
+    return Turns(Numbered(rows, names), frames, names["sessions"], ledger, found)
 
 
 def _speaking(records: Records) -> tuple[Frames, dict[str, pl.Series], int, int]:

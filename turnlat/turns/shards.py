@@ -16,8 +16,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from turnlat import columns
-from turnlat.columns import Coded, Joined, Rows, codes_of, loaded, texts_of
-from turnlat.frames import key_of, series_of
+from turnlat.columns import Coded, Joined, Rows, codes_of, key_of, loaded, texts_of
+from turnlat.frames import series_of
 from turnlat.records import KINDS, Records
 from turnlat.tally import Tally
 from turnlat.turns.sessions import NAMES, OF_SPEECHES, are_jobs
@@ -89,7 +89,7 @@ def _name_of_sessions(parts: list[tuple[str, Rows]], known: _Texts) -> str | Non
         looks_on = kind == "chat" or bool(np.any(part.columns["plain"]))
         if looks_on or (kind in OF_SPEECHES and known.lacks(part, "speech_id")):
             return None
-    texts = {name: pl.concat(known.different(name, parts).values()) for name in NAMES}
+    texts = {name: pl.concat(known.by_key(name, parts).values()) for name in NAMES}
     jobs = are_jobs(texts["hook_session"].drop_nulls())
     if jobs.any() and not texts["job_id"].count():
         name = "hook_session" if jobs.all() else None
@@ -112,8 +112,8 @@ class _Texts:
             self._series[key] = (column, series_of(texts_of(column)))
         return self._series[key][1]
 
-    def different(self, name: str, parts: list[tuple[str, Rows]]) -> dict[Hashable, pl.Series]:
-        """The texts of a column of all parts."""
+    def by_key(self, name: str, parts: list[tuple[str, Rows]]) -> dict[Hashable, pl.Series]:
+        """The texts of a column of all parts, once where several share them."""
         columns = [part.columns.get(name) for _, part in parts]
         return {key_of(column): self.of(column) for column in columns}
 
@@ -134,7 +134,7 @@ class _Texts:
 
 def _numbered(parts: list[tuple[str, Rows]], name: str, known: _Texts) -> tuple[list[_Part], int]:
     """`parts` with the numbers of their sessions, and how many these are."""
-    texts = known.different(name, parts)
+    texts = known.by_key(name, parts)
     ranks = pl.concat(texts.values()).rank("dense").fill_null(1)
     places = (ranks - 1).cast(pl.Int32).to_numpy()
     ends = np.cumsum([len(each) for each in texts.values()])

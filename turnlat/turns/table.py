@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -66,32 +66,9 @@ SUM_DIGITS = 9
 """Sums are rounded to nanoseconds, so that the order of their terms does not show."""
 
 _TURN = "turn_speech"
-_TEXT = pl.String()
-_COUNTS = {name: type_ for name, type_ in COLUMNS.items() if type_ == pl.Int64()}
-_NAMES = {"session": "sessions", "speech_id": "speeches", "job_id": "origins", "room": "origins"}
+
+NAMES = {"session": "sessions", "speech_id": "speeches", "job_id": "origins", "room": "origins"}
 """Columns that hold numbers until the table is done, and whose names these are."""
-
-
-class Numbered(NamedTuple):
-    """The turn table with numbers for texts that many of its rows have in common."""
-
-    rows: pl.DataFrame
-    names: Mapping[str, pl.Series]
-    """What the numbers stand for."""
-
-    def named(self) -> pl.DataFrame:
-        """The table itself."""
-        texts = [self.names[space][self.rows[name]].alias(name) for name, space in _NAMES.items()]
-        types = self.rows.schema
-        narrow = [pl.col(name).cast(wide) for name, wide in _COUNTS.items() if types[name] != wide]
-        return self.rows.with_columns(*texts, *narrow)
-
-    def narrowed(self) -> Numbered:
-        """The same in less memory: small counts as such, and once what is the same in all rows."""
-        rows = self.rows
-        counts = [rows[name].shrink_dtype() for name in _COUNTS]
-        texts = [_only_text(rows[name]) for name, type_ in rows.schema.items() if type_ == _TEXT]
-        return self._replace(rows=rows.with_columns(*counts, *texts))
 
 
 def assemble(
@@ -119,36 +96,6 @@ def assemble(
     return pl.concat(rows).pipe(_with_stt_model, frames["stt"]).collect(engine="in-memory")
 
 
-def _only_text(texts: pl.Series) -> pl.Series | pl.Expr:
-    """The text that all rows have, as a literal, which takes no memory; else the column."""
-    if texts.null_count() < len(texts):
-        only = texts.first()
-        if only is None or not texts.eq(only).all(ignore_nulls=False):
-            return texts
-    return pl.lit(texts.first(), dtype=_TEXT).alias(texts.name)
-
-
-def joined(parts: Sequence[Numbered]) -> pl.DataFrame:
-    """One table of those of several shards, whose sessions are others: they keep their order."""
-    tables = [part.named() for part in parts]
-    if len(tables) == 1:
-        return tables[0]
-    began = pl.concat(map(_began, tables))
-    whole = pl.concat(tables)
-    place = began.sort("began", "session", nulls_last=True)
-    if place["session"].equals(began["session"]):
-        return whole
-    places = place.select("session").with_row_index("place")
-    order = whole.select("session").join(places, on="session", how="left", maintain_order="left")
-    return whole[ordering.by(order.with_row_index("row"), "place")["row"]]
-
-
-def _began(rows: pl.DataFrame) -> pl.DataFrame:
-    """When the first record of each session was written."""
-    sessions = rows.select("session", RECORDED_AT).group_by("session", maintain_order=True)
-    return sessions.agg(began=pl.col(RECORDED_AT).min())
-
-
 def is_response() -> pl.Expr:
     """Whether a realtime record is a response, and not a session's or connection's zeros."""
     return (pl.col("ttft") >= 0).fill_null(value=False) | (
@@ -163,7 +110,7 @@ def _typed(rows: pl.LazyFrame, kept: list[str]) -> pl.LazyFrame:
     """
     found = rows.collect_schema()
     columns = COLUMNS | {RECORDED_AT: TIME, "at": pl.Float64()}
-    columns |= dict.fromkeys(_NAMES, pl.UInt32())
+    columns |= dict.fromkeys(NAMES, pl.UInt32())
     typed = [
         (pl.col(name) if name in found else pl.lit(None)).cast(type_, strict=False).alias(name)
         for name, type_ in columns.items()
@@ -261,7 +208,7 @@ def _summed(records: pl.DataFrame, sums: _Sums, count: int) -> pl.DataFrame:
     whole = [pl.when(~partial[name]).then(pl.col(name).round(SUM_DIGITS)) for name in terms]
     return found.select(
         *(
-            total.cast(_COUNTS.get(name, pl.Float64()), strict=False).alias(name)
+            total.cast(COLUMNS[name], strict=False).alias(name)
             for name, total in zip(terms, whole, strict=True)
         ),
         turns.sizes.alias(sums.records),
